@@ -1,0 +1,71 @@
+# authz-sidecar: `make help` lists what there is. Every target sets up its own virtual environment.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WIRE := authz_sidecar/wire
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "authz-sidecar needs Python 3.11 or newer; try make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# What running needs; `.dev` adds what checking and testing need. Both come from hashed lists.
+$(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
+	@echo "Setting up $(VENV) (once, about half a minute) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Setting up the tools for checks and tests (once, about a minute) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: check
+check: $(VENV)/.dev ## Format, lint, layers, types, generated files clean
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	cd proto && ../$(BIN)/buf lint
+	cd proto && ../$(BIN)/buf breaking --against released.json
+	@$(MAKE) --no-print-directory proto-clean
+
+.PHONY: fix
+fix: $(VENV)/.dev ## Format and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: proto
+proto: $(VENV)/.dev ## Generate the stubs from proto/authz/v1/authz.proto
+	$(BIN)/python -m grpc_tools.protoc -I$(WIRE)=proto/authz/v1 --python_out=. --grpc_python_out=. --pyi_out=. $(WIRE)/authz.proto
+
+.PHONY: proto-clean
+proto-clean: $(VENV)/.dev
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BIN)/python -m grpc_tools.protoc -I$(WIRE)=proto/authz/v1 --python_out="$$fresh" --grpc_python_out="$$fresh" --pyi_out="$$fresh" $(WIRE)/authz.proto; \
+	for f in authz_pb2.py authz_pb2.pyi authz_pb2_grpc.py; do \
+	  cmp -s "$$fresh/$(WIRE)/$$f" "$(WIRE)/$$f" || { echo "$(WIRE)/$$f is not what the .proto says: run make proto"; exit 1; }; \
+	done; echo "generated stubs are clean"
+
+.PHONY: test
+test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gate
+	$(BIN)/python -m pytest
+
+.PHONY: lock
+lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+
+.PHONY: clean
+clean: ## Remove the environment and everything that runs left behind
+	rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,82 @@
+"""The decision: verify the token, judge every question by one snapshot, record, answer."""
+
+from collections.abc import Mapping
+
+from authz_sidecar.errors import EngineError, TokenError
+from authz_sidecar.judge import judge
+from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Reason, Server
+from authz_sidecar.ports import DecisionLog, NewId, Policies, Policy, TokenVerifier
+from authz_sidecar.rules import ScopeHierarchy
+
+
+class Decider:
+    """Answers queries. The order verify, judge, record is not a setting."""
+
+    def __init__(
+        self,
+        *,
+        policies: Policies,
+        verifier: TokenVerifier,
+        log: DecisionLog,
+        servers: Mapping[str, Server],
+        new_id: NewId,
+        scopes: ScopeHierarchy | None = None,
+    ) -> None:
+        """Take the rooms; `servers` is by name."""
+        self._policies = policies
+        self._verifier = verifier
+        self._log = log
+        self._servers = servers
+        self._new_id = new_id
+        self._scopes = scopes or ScopeHierarchy()
+
+    async def decide(self, query: Query) -> Answer:
+        """Answer every question of the query.
+
+        Raises `NotReady`, `LedgerFull` or `EngineError` when there is no answer; nobody may be let through then.
+        """
+        policy = self._policies.current  # INVARIANT: taken once, so that a swap in mid-query cannot mix revisions
+        server = self._server(query.server)
+        principal: Principal | None = None
+        detail = ""
+        try:
+            if server is None:
+                decisions = _no(query, Reason.SERVER_UNKNOWN)
+            else:
+                principal = await self._verifier.verify(query.token, server)
+                decisions = [await judge(policy, principal, server, asked, self._scopes) for asked in query.questions]
+        except TokenError as error:
+            decisions, detail = _no(query, error.reason), str(error)
+        except EngineError as error:
+            decisions = _no(query, Reason.CONDITION_ERROR)
+            self._log.record(query, self._answer(policy, server, query, principal, decisions), f"no answer: {error}")
+            raise
+        answer = self._answer(policy, server, query, principal, decisions)
+        self._log.record(query, answer, detail)
+        return answer
+
+    def _server(self, name: str) -> Server | None:
+        if not name and len(self._servers) == 1:
+            return next(iter(self._servers.values()))
+        return self._servers.get(name)
+
+    def _answer(
+        self,
+        policy: Policy,
+        server: Server | None,
+        query: Query,
+        principal: Principal | None,
+        decisions: list[Decision],
+    ) -> Answer:
+        return Answer(
+            decisions=tuple(decisions),
+            decision_id=self._new_id(),
+            revision=policy.revision,
+            server=query.server if server is None else server.name,
+            mode=Mode.ENFORCE if server is None else server.mode,
+            principal=principal,
+        )
+
+
+def _no(query: Query, reason: Reason) -> list[Decision]:
+    return [Decision(allowed=False, reason=reason) for _ in query.questions]

@@ -1,0 +1,129 @@
+"""The events of the audit trail: their schema, version 1, and their one encoding (JSON, one line each).
+
+`DecisionEvent` is written by the sidecar, one for each query (a batch is one event); `AuditEvent` by the adapter, one
+for each MCP request. They are joined by `decision_id`. Fields are added, never renamed; an absent field means that
+there is nothing to say. No event holds a token or raw arguments. `docs/audit.md` is the manual.
+"""
+
+from typing import Final
+
+import msgspec
+
+SCHEMA_VERSION: Final = 1
+
+
+class Who(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The verified caller, as in the wire contract."""
+
+    issuer: str = ""
+    subject: str = ""
+    client_id: str = ""
+    actor: str = ""
+    subjects: tuple[str, ...] = ()
+    token_id: str = ""
+
+
+class RuleLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A deciding row of the policy."""
+
+    source: str
+    line: int = 0
+    text: str = ""
+    allow: bool = False
+
+
+class DecisionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="decision"):
+    """One answer of the sidecar, allowed or not."""
+
+    v: int
+    time: str
+    """RFC 3339, UTC, microseconds."""
+    decision_id: str
+    server: str
+    allowed: bool
+    reason: str
+    """Of the single question; for a batch, `batch` unless all items share one."""
+    mode: str
+    revision: str
+    method: str = ""
+    """For a batch, the method that all items share, if they do."""
+    tool: str = ""
+    request_id: str = ""
+    who: Who | None = None
+    rules: tuple[RuleLine, ...] = ()
+    required_scopes: tuple[str, ...] = ()
+    token_digest: str = ""
+    """Keyed hash (HMAC-SHA-256, 128 bits, hexadecimal) of the whole token."""
+    arguments_digest: str = ""
+    """Keyed hash of the argument bytes."""
+    items: int = 0
+    """The number of questions of a batch."""
+    denied: tuple[str, ...] = ()
+    """`method tool` of each denied item of a batch."""
+    detail: str = ""
+    """What was wrong with the token or the engine; never shown to the caller."""
+    development: bool = False
+    """True when the token's key is marked for development."""
+    context: dict[str, str] = {}
+    repeated: int = 0
+    """How many further failures just like this one, of callers that were never verified, this event stands for."""
+
+
+class AdminEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="admin"):
+    """Something that changes what the sidecar answers: a start, a reload, a refused edit, a stop."""
+
+    v: int
+    time: str
+    action: str
+    outcome: str
+    revision: str = ""
+    previous_revision: str = ""
+    detail: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class AuditEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="audit"):
+    """One request at an enforcement point, whatever became of it."""
+
+    v: int
+    time: str
+    outcome: str
+    """`allowed`, `denied`, `observed` (denied but let through), `refused` (never judged), `unanswered` (fails closed),
+    `public` or `aborted` (the client went away)."""
+    status: int
+    """The HTTP status that the client got; 0 when none was sent."""
+    duration_ms: float
+    server: str = ""
+    decision_id: str = ""
+    request_id: str = ""
+    http_method: str = ""
+    path: str = ""
+    method: str = ""
+    tool: str = ""
+    reason: str = ""
+    detail: str = ""
+    who: Who | None = None
+    rules: tuple[RuleLine, ...] = ()
+    revision: str = ""
+    tool_error: bool | None = None
+    """Whether the tool itself reported an error; absent when the answer did not say or was too large to look at."""
+    listed: int | None = None
+    """Of a list: how many entries the caller saw."""
+    hidden: int | None = None
+    """Of a list: how many were filtered out."""
+    session: str = ""
+    """Keyed hash of the session id."""
+    protocol_version: str = ""
+    traceparent: str = ""
+    untrusted_client: str = ""
+    """What the client calls itself; self-reported, never used to decide."""
+
+
+Event = DecisionEvent | AuditEvent | AdminEvent
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """Give the event as one line of JSON with its line end; control characters are escaped by JSON itself."""
+    return _encoder.encode(event) + b"\n"

@@ -1,0 +1,76 @@
+"""The sockets of the house: what the decision needs from the rooms, and what each promises."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from authz_sidecar.model import Answer, Principal, Query, RawToken, Revision, Server
+from authz_sidecar.rules import Rules, Verdict
+
+Clock = Callable[[], float]
+"""Seconds since the epoch."""
+
+NewId = Callable[[], str]
+"""A name that is never given twice."""
+
+
+class TokenVerifier(Protocol):
+    """Knows the issuers and their keys."""
+
+    async def verify(self, token: RawToken, server: Server) -> Principal:
+        """Prove who is calling this server, or raise `TokenError` with the reason; it never returns on doubt."""
+        ...
+
+
+class CompiledPolicy(Protocol):
+    """An immutable policy that answers; it is born and dies with its revision."""
+
+    async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
+        """Find every rule that speaks to this call by these subjects and all roles that they hold.
+
+        Membership is followed to any depth. The search is never cut short: a person wants to see every rule that
+        decided. Raises `EngineError` when the answer is not certain.
+        """
+        ...
+
+
+class PolicyEngine(Protocol):
+    """Turns checked rows into something that answers."""
+
+    @property
+    def name(self) -> str:
+        """What the configuration calls this engine."""
+        ...
+
+    def compile(self, rules: Rules) -> CompiledPolicy:
+        """Compile, or raise `PolicyProblems` when this engine cannot mean what the rows say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A snapshot: rows, what answers by them, and the name of both."""
+
+    revision: Revision
+    rules: Rules
+    compiled: CompiledPolicy
+
+
+class Policies(Protocol):
+    """Holds the policy in force."""
+
+    @property
+    def current(self) -> Policy:
+        """Give the snapshot in force; raises `NotReady` before the first one."""
+        ...
+
+
+class DecisionLog(Protocol):
+    """Remembers every answer."""
+
+    def record(self, query: Query, answer: Answer, detail: str = "") -> None:
+        """Take an answer for the log, or raise `LedgerFull` when there is no room and the answer may not go out.
+
+        `detail` says what was wrong with a token or an engine; it is for us and never holds a secret.
+        """
+        ...

@@ -1,0 +1,146 @@
+"""What a policy says: checked rows, born in the loader and never changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from authz_sidecar.model import RuleRef
+
+PREFIXES: Final = ("user:", "role:", "group:", "client:", "agent:")
+"""Every subject of a policy begins with one of these."""
+
+
+class Effect(StrEnum):
+    """What a rule does when it matches."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A literal, or a beginning (`tickets_*`, and `*` for anything). Compared by code points, never folded."""
+
+    text: str
+    prefix: bool = False
+
+    def matches(self, value: str) -> bool:
+        """Say whether the value is the literal or begins as the pattern does."""
+        return value.startswith(self.text) if self.prefix else value == self.text
+
+    def __str__(self) -> str:
+        """Spell it as in the file, where `\\*` is a literal star."""
+        return self.text.replace("*", "\\*") + ("*" if self.prefix else "")
+
+
+ANY: Final = Pattern("", prefix=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A `p` row."""
+
+    subject: Pattern
+    server: Pattern
+    method: Pattern
+    tool: Pattern
+    effect: Effect
+    source: str
+    line: int
+    text: str
+
+    def speaks_to(self, server: str, method: str, tool: str) -> bool:
+        """Say whether the row is about this call, whoever makes it."""
+        return self.server.matches(server) and self.method.matches(method) and self.tool.matches(tool)
+
+    @property
+    def ref(self) -> RuleRef:
+        """Point to the row."""
+        return RuleRef(source=self.source, line=self.line, text=self.text, allow=self.effect is Effect.ALLOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """A `g` row: `member` holds `role`."""
+
+    member: str
+    role: str
+    source: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRow:
+    """A row of `scopes.csv`: the scopes that a token must carry for this call."""
+
+    server: Pattern
+    method: Pattern
+    tool: Pattern
+    scopes: tuple[str, ...]
+    source: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A row of `expectations.csv`: what the policy must answer."""
+
+    subjects: tuple[str, ...]
+    server: str
+    method: str
+    tool: str
+    scopes: tuple[str, ...]
+    arguments: bytes
+    expect: str
+    """`allow`, `deny`, or the reason in lower case (`insufficient_scope`)."""
+    source: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """All rows of one policy."""
+
+    rules: tuple[Rule, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    scopes: tuple[ScopeRow, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    model: str = ""
+    """The text of `model.conf`, for engines that read one."""
+
+    def required_scopes(self, server: str, method: str, tool: str) -> frozenset[str]:
+        """Give all scopes of a call: the rows that match add up."""
+        return frozenset(
+            scope
+            for row in self.scopes
+            if row.server.matches(server) and row.method.matches(method) and row.tool.matches(tool)
+            for scope in row.scopes
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Every rule that speaks to a call by a set of subjects. It is true when some rule allows and none denies."""
+
+    allows: tuple[Rule, ...] = ()
+    denies: tuple[Rule, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Deny wins, silence denies."""
+        return bool(self.allows) and not self.denies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeHierarchy:
+    """Which scopes stand for others (`[scopes.implies]`), closed over."""
+
+    implies: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def held(self, scopes: frozenset[str]) -> frozenset[str]:
+        """Give the scopes and everything that they imply."""
+        if not self.implies:
+            return scopes
+        return scopes.union(*(self.implies.get(scope, frozenset()) for scope in scopes))

@@ -1,0 +1,118 @@
+"""Strict JSON: what two parsers could read differently is refused.
+
+Refused: anything but UTF-8 without a byte order mark, duplicate keys (also when they differ only by case, Unicode
+compatibility form or invisible characters), control characters in keys, lone surrogates, NaN and infinities, numbers
+that do not fit 64 bits, and nesting beyond a limit. Sources: RFC 8259 sections 4, 6 and 8; CVE-2026-27896.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Final
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_INT64_MIN: Final = -(2**63)
+_UINT64_MAX: Final = 2**64 - 1
+_LONGEST_INT: Final = 20
+
+
+class StrictJsonError(ValueError):
+    """The text is not JSON that everybody reads alike; the message says why, without quoting it."""
+
+
+def loads(data: bytes, *, max_depth: int = 64) -> object:
+    """Parse, or raise `StrictJsonError`; no other exception leaves here, whatever the bytes."""
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise StrictJsonError("begins with a byte order mark")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StrictJsonError(f"is not UTF-8 at byte {error.start}") from None
+    _check_depth(data, max_depth)
+    try:
+        value: object = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        raise StrictJsonError(f"{error.msg.lower()} at line {error.lineno} column {error.colno}") from None
+    except RecursionError:
+        raise StrictJsonError(f"is nested deeper than {max_depth}") from None
+    if "\\u" in text:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(data: bytes, limit: int) -> None:
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return
+    depth = 0
+    for byte in _STRING.sub(b"", data):
+        if byte in b"[{":
+            depth += 1
+            if depth > limit:
+                raise StrictJsonError(f"is nested deeper than {limit}")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise StrictJsonError("has a duplicate key")
+    for key in found:
+        if not key.isascii() or not key.isprintable():
+            return _odd_keys(found)
+    # Plain ASCII keys can only collide by case.
+    if len(found) > 1 and len({key.lower() for key in found}) != len(found):
+        raise StrictJsonError("has two keys that differ only by case")
+    return found
+
+
+def _odd_keys(found: dict[str, object]) -> dict[str, object]:
+    seen: set[str] = set()
+    for key in found:
+        if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") for char in key):
+            raise StrictJsonError("has an invisible or control character in a key")
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
+        if folded in seen:
+            raise StrictJsonError("has two keys that read alike")
+        seen.add(folded)
+    return found
+
+
+def _int(digits: str) -> int:
+    if len(digits) <= _LONGEST_INT and _INT64_MIN <= (number := int(digits)) <= _UINT64_MAX:
+        return number
+    raise StrictJsonError("has an integer beyond 64 bits")
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise StrictJsonError("has a number beyond the range of doubles")
+    return number
+
+
+def _constant(name: str) -> object:
+    raise StrictJsonError(f"has {name}, which is not JSON")
+
+
+def _check_surrogates(value: object) -> None:
+    """Escapes can spell half a character, which some parsers keep and others replace."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                if _SURROGATE.search(text):
+                    raise StrictJsonError("has a lone surrogate")
+            case dict() as members:
+                waiting += members.keys()
+                waiting += members.values()
+            case list() as items:
+                waiting += items
+            case _:
+                pass
+
+
+_decoder: Final = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_int, parse_float=_float, parse_constant=_constant
+)

@@ -1,0 +1,1 @@
+"""Stubs generated from `proto/authz/v1/authz.proto` by `make proto`; never edited by hand."""
