@@ -1,0 +1,1 @@
+"""The audit room: every answer becomes an event, written in batches."""

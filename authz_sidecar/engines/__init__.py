@@ -1,0 +1,1 @@
+"""The engines: each turns checked rows into something that answers."""

@@ -1,0 +1,1 @@
+"""The gRPC door: translates in, asks one question, translates out."""

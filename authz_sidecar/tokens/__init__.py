@@ -1,0 +1,1 @@
+"""The token room: issuers, keys, and the verifier that proves who is calling."""
