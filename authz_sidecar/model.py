@@ -85,7 +85,7 @@ class Query:
     token: RawToken
     server: str
     questions: tuple[Question, ...]
-    context: Mapping[str, str] = field(default=NOTHING)
+    context: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     request_id: str = ""
     batch: bool = False
 

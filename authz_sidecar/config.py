@@ -1,0 +1,226 @@
+"""Every knob of the sidecar: one frozen tree, unpacked by `app` and seen by no one else."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ALGORITHMS: Final = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256",
+)  # fmt: skip
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256"
+]  # fmt: skip
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values are exact and never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"`{value}` is not a name: letters, digits, `.`, `_` and `-`, at most 128")
+    return value
+
+
+class Listen(Section):
+    """Where the data service answers. With neither key set, `var/run/authz.sock` beside the configuration."""
+
+    socket: str = ""
+    tcp: str = ""
+    """`HOST:PORT`, loopback only unless TLS is configured."""
+    tls_cert_file: str = ""
+    tls_key_file: str = ""
+    client_ca_file: str = ""
+    """With it, clients must present a certificate of this authority (mTLS)."""
+    max_message_bytes: Annotated[int, Field(ge=65_536, le=67_108_864)] = 4_194_304
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Listen":
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("TLS needs both `tls_cert_file` and `tls_key_file`")
+        if self.client_ca_file and not self.tls_cert_file:
+            raise ValueError("`client_ca_file` needs `tls_cert_file` and `tls_key_file`")
+        if self.tls_cert_file and not self.tcp:
+            raise ValueError("TLS needs `tcp`")
+        return self
+
+
+class Admin(Section):
+    """Where the administration service answers: a Unix socket of its own, never the data listener."""
+
+    socket: str = ""
+    """Default: `admin.sock` beside the data socket, or in `run` of the state directory."""
+
+
+class Http(Section):
+    """Metrics and health over HTTP, on loopback. An empty `bind` switches it off."""
+
+    bind: str = "127.0.0.1:9464"
+    allowed_hosts: tuple[str, ...] = ()
+    """`Host` values accepted beyond the loopback names."""
+
+    @field_validator("bind")
+    @classmethod
+    def _loopback(cls, value: str) -> str:
+        if value and not is_loopback(value):
+            raise ValueError(f"`{value}` is not a loopback address with a port, for example `127.0.0.1:9464`")
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Issuer(Section):
+    """Who may say who somebody is, and by which keys."""
+
+    alias: str
+    issuer: Annotated[str, Field(min_length=1, max_length=1_024)]
+    """Compared byte by byte with the token's `iss`."""
+    algorithms: tuple[Algorithm, ...] = Field(min_length=1)
+    jwks_file: str = ""
+    pem_file: str = ""
+    secret_file: str = ""
+    """A shared secret for HS256: a file of at least 32 random bytes, and this issuer's only key."""
+    user_claim: Annotated[str, Field(min_length=1)] = "sub"
+    roles_claim: str = ""
+    groups_claim: str = ""
+    leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    required_claims: tuple[str, ...] = ()
+    token_types: tuple[str, ...] = ("at+jwt", "JWT", "")
+    """Accepted `typ` headers, compared without case; `""` stands for none."""
+    development: bool = False
+    """The keys are for development: said at start and in every decision, and confined to loopback."""
+
+    _alias = field_validator("alias")(_name)
+
+    @field_validator("algorithms", "required_claims", "token_types", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Issuer":
+        sources = [name for name in ("jwks_file", "pem_file", "secret_file") if getattr(self, name)]
+        if len(sources) != 1:
+            found = " and ".join(f"`{name}`" for name in sources) or "none"
+            raise ValueError(f"one key source is needed, `jwks_file`, `pem_file` or `secret_file`; found {found}")
+        if ("HS256" in self.algorithms) != bool(self.secret_file):
+            raise ValueError("`HS256` and `secret_file` go together: a public key is never a shared secret")
+        if self.secret_file and self.algorithms != ("HS256",):
+            raise ValueError("a shared secret is an issuer's only key, so `algorithms` must be `HS256` alone")
+        return self
+
+
+class Server(Section):
+    """One MCP server that the sidecar answers for."""
+
+    name: str
+    audience: Annotated[str, Field(min_length=1, max_length=1_024)]
+    """What a token's `aud` must contain, byte by byte; usually the public URL of the server."""
+    mode: Literal["enforce", "observe"] = "enforce"
+    methods: tuple[str, ...] = ()
+    """Methods of this server beyond those of the MCP specification."""
+
+    _name = field_validator("name")(_name)
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Policy(Section):
+    """Which files say who may do what, and what reads them."""
+
+    path: str = "policies"
+    engine: str = "casbin"
+
+
+class Audit(Section):
+    """Where decisions are remembered."""
+
+    path: str = ""
+    """A directory for `decisions.jsonl`; default `audit` in the state directory. `-` writes to standard output."""
+    console: bool = False
+    """Also say each decision on standard error, for people in development."""
+    when_full: Literal["deny", "drop"] = "deny"
+    queue_lines: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    digest_key_file: str = ""
+    """32 random bytes that key the digests of tokens and arguments; made in the state directory when not set."""
+
+
+class Scopes(Section):
+    """How scopes relate."""
+
+    implies: dict[str, tuple[str, ...]] = {}
+    """A scope and those that it stands for, for example `"tickets:admin" = ["tickets:write"]`."""
+
+    @field_validator("implies", mode="before")
+    @classmethod
+    def _tuples(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {key: tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    state_dir: str = "var"
+    """The last good policy and keys of our own; made with mode 0700."""
+    listen: Listen = Listen()
+    admin: Admin = Admin()
+    http: Http = Http()
+    issuers: tuple[Issuer, ...] = Field(min_length=1)
+    servers: tuple[Server, ...] = Field(min_length=1)
+    policy: Policy = Policy()
+    audit: Audit = Audit()
+    scopes: Scopes = Scopes()
+    base: Path = Field(default=Path(), exclude=True)
+    """The directory of the file: relative paths begin there."""
+
+    @field_validator("issuers", "servers", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Config":
+        _distinct("alias", [issuer.alias for issuer in self.issuers])
+        _distinct("issuer", [issuer.issuer for issuer in self.issuers])
+        _distinct("server name", [server.name for server in self.servers])
+        # A token for one server must never open another.
+        _distinct("audience", [server.audience for server in self.servers])
+        return self
+
+    def at(self, path: str) -> Path:
+        """Resolve a configured path."""
+        return self.base / Path(path).expanduser()
+
+
+def _distinct(what: str, values: list[str]) -> None:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise ValueError(f"the {what} `{twice[0]}` stands twice; each must be its own")
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether `HOST:PORT` names this machine alone."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
