@@ -206,6 +206,25 @@ class Config(Section):
         """Resolve a configured path."""
         return self.base / Path(path).expanduser()
 
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self.at(self.state_dir)
+
+    @property
+    def data_socket(self) -> Path | None:
+        """The Unix socket of the data service; None where only TCP is configured."""
+        if self.listen.socket:
+            return self.at(self.listen.socket)
+        return None if self.listen.tcp else self.state / "run" / "authz.sock"
+
+    @property
+    def admin_socket(self) -> Path:
+        """The Unix socket of the administration service."""
+        if self.admin.socket:
+            return self.at(self.admin.socket)
+        return (self.data_socket or self.state / "run" / "authz.sock").with_name("admin.sock")
+
 
 def _distinct(what: str, values: list[str]) -> None:
     twice = sorted({value for value in values if values.count(value) > 1})

@@ -37,9 +37,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     try:
         return Config.model_validate({**tree, "base": path.parent.resolve()})
     except ValidationError as error:
-        lines = _lines(text)
-        said = dict.fromkeys(_say(path, lines, overrides, problem) for problem in error.errors(include_url=False))
-        raise ConfigError("\n".join(said)) from None
+        raise ConfigError("\n".join(_report(path, text, overrides, error))) from None
 
 
 def _read(path: Path) -> str:
@@ -124,13 +122,30 @@ def _lines(text: str) -> dict[Location, int]:
     return found
 
 
+def _report(path: Path, text: str, overrides: Mapping[Location, str], error: ValidationError) -> list[str]:
+    """Say each mistake once, in the order of the file; a list that is short only for what is wrong in it is no news."""
+    problems = error.errors(include_url=False)
+    places = [tuple(problem["loc"]) for problem in problems]
+    lines = _lines(text)
+    said: dict[str, int] = {}
+    for place, problem in zip(places, problems, strict=True):
+        inner = any(other[: len(place)] == place and len(other) > len(place) for other in places)
+        if not (problem["type"] == "too_short" and inner):
+            said.setdefault(_say(path, lines, overrides, problem), _line(lines, place))
+    return sorted(said, key=said.__getitem__)
+
+
+def _line(lines: Mapping[Location, int], where: Location) -> int:
+    return next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), 0)
+
+
 def _say(path: Path, lines: Mapping[Location, int], overrides: Mapping[Location, str], problem: typing.Any) -> str:
     where: Location = tuple(part for part in problem["loc"])
     spelled = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
     if variable := overrides.get(where):
         source = f"environment {variable}"
     else:
-        line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), 0)
+        line = _line(lines, where)
         source = f"{path}:{line}" if line else str(path)
     return f"{source}: {_what(where, spelled, problem)}"
 

@@ -1,0 +1,142 @@
+"""`authz-sidecar policy`: check, test and reload what people edit."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.json_format import MessageToDict
+from rich.markup import escape
+
+from authz_sidecar.cli import client
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, table, warn
+from authz_sidecar.wire import authz_pb2 as pb
+
+
+@click.group()
+def policy() -> None:
+    """Check, test and reload the policy."""
+
+
+def _report(config_path: Path, directory: Path | None) -> Any:
+    from authz_sidecar import app, configfile
+
+    return asyncio.run(app.examine(configfile.load(config_path), directory))
+
+
+def _problems(report: Any) -> dict[str, list[dict[str, object]]]:
+    return {
+        kind: [
+            {"file": item.file, "line": item.line, "column": item.column, "code": item.code, "message": item.message}
+            for item in getattr(report, kind)
+        ]
+        for kind in ("problems", "warnings")
+    }
+
+
+@policy.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+@config_option
+@as_json
+def lint(directory: Path | None, config_path: Path, json_: bool) -> int:
+    """Find every mistake in the policy files of DIRECTORY (default: the configured one), each with file:line:column.
+
+    Nothing that runs is touched. Exits with 1 when there are problems; warnings alone exit with 0.
+    """
+    report = _report(config_path, directory)
+    if json_:
+        dump({"ok": not report.problems, **_problems(report), "revision": report.revision})
+        return ANSWERED_NO if report.problems else YES
+    for problem in report.problems:
+        complain(str(problem))
+    for warning in report.warnings:
+        warn(str(warning))
+    if report.problems:
+        say(f"[red]{len(report.problems)} to mend[/]; a running sidecar would keep its last good policy")
+        return ANSWERED_NO
+    say(f"[green]ok[/]  {escape(report.summary)}")
+    return YES
+
+
+@policy.command("test")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+@config_option
+@as_json
+def run_expectations(directory: Path | None, config_path: Path, json_: bool) -> int:
+    """Run expectations.csv against the policy files of DIRECTORY (default: the configured one)."""
+    report = _report(config_path, directory)
+    if json_:
+        dump(
+            {"ok": not report.problems, "expectations": report.expectations_run, **_problems(report)},
+        )
+        return ANSWERED_NO if report.problems else YES
+    for problem in report.problems:
+        complain(str(problem))
+    if report.problems:
+        return ANSWERED_NO
+    if not report.expectations_run:
+        warn("expectations.csv is missing or empty: nothing was tested")
+    say(f"[green]ok[/]  {report.expectations_run} expectations hold")
+    return YES
+
+
+@policy.command()
+@config_option
+@as_json
+def status(config_path: Path, json_: bool) -> int:
+    """Show what a running sidecar answers by. Exits with 1 when the files on disk are not what is in force."""
+    with client.admin(client.admin_target(config_path)) as stub:
+        found: Any = stub.GetStatus(pb.GetStatusRequest(), timeout=client.DEADLINE_SECONDS)
+    if json_:
+        dump(MessageToDict(found, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        return YES if found.ready and not found.stale else ANSWERED_NO
+    for problem in found.problems:
+        complain(_located(problem))
+    for warning in found.warnings:
+        warn(_located(warning))
+    state = "[yellow]stale: the files on disk are not in force[/]" if found.stale else "[green]live[/]"
+    say(f"policy     {state if found.ready else '[red]none loaded[/]'}")
+    if found.confirmation_needed:
+        say("           [yellow]an edit waits: `authz-sidecar policy reload --confirm`[/]")
+    rows = [
+        ("revision", found.policy_revision),
+        ("loaded", f"{found.policy_loaded_at.ToJsonString()} from {found.policy_origin}"),
+        ("rows", f"{found.rules} rules, {found.memberships} memberships, engine {found.engine}"),
+        *(("server", f"{server.name}  {_mode(server.mode)}  {server.audience}") for server in found.servers),
+        *(("issuer", f"{name} is for development only") for name in found.development_issuers),
+        ("sidecar", f"{found.version}, since {found.started_at.ToJsonString()}"),
+    ]
+    table(("", ""), rows)
+    return YES if found.ready and not found.stale else ANSWERED_NO
+
+
+@policy.command()
+@click.option("--confirm", is_flag=True, help="Take an edit that empties the policy or drops most of its rows.")
+@config_option
+@as_json
+def reload(confirm: bool, config_path: Path, json_: bool) -> int:
+    """Tell a running sidecar to read the files now. Exits with 1 when the edit is refused."""
+    with client.admin(client.admin_target(config_path)) as stub:
+        answer: Any = stub.ReloadPolicy(pb.ReloadPolicyRequest(confirm=confirm), timeout=client.DEADLINE_SECONDS)
+    taken = answer.outcome in (pb.ReloadPolicyResponse.OUTCOME_APPLIED, pb.ReloadPolicyResponse.OUTCOME_UNCHANGED)
+    if json_:
+        dump(MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        return YES if taken else ANSWERED_NO
+    for problem in answer.problems:
+        complain(_located(problem))
+    for warning in answer.warnings:
+        warn(_located(warning))
+    name = pb.ReloadPolicyResponse.Outcome.Name(answer.outcome).removeprefix("OUTCOME_").lower().replace("_", " ")
+    say(f"{'[green]' if taken else '[yellow]'}{name}[/]  in force: {escape(answer.policy_revision)}")
+    if answer.outcome == pb.ReloadPolicyResponse.OUTCOME_CONFIRMATION_NEEDED:
+        say("the edit loses most of the policy; repeat with --confirm if that is meant")
+    return YES if taken else ANSWERED_NO
+
+
+def _mode(mode: Any) -> str:
+    return str(pb.Mode.Name(mode)).removeprefix("MODE_").lower()
+
+
+def _located(problem: Any) -> str:
+    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part)
+    return f"{place}: {problem.message}"

@@ -1,0 +1,74 @@
+"""`authz-sidecar init` and `completion`: the first minute."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import click
+from click.shell_completion import get_completion_class
+from rich.markup import escape
+
+from authz_sidecar.cli.show import YES, as_json, dump, say
+from authz_sidecar.errors import ConfigError
+
+_FILES: Final = ("authz.toml", "policies/model.conf", "policies/policy.csv", "policies/scopes.csv",
+                 "policies/expectations.csv")  # fmt: skip
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option("--server", default="my-server", show_default=True, help="The name of your MCP server in the policy.")
+@click.option("--audience", default="http://127.0.0.1:8000/mcp", show_default=True, help="Its public URL.")
+@as_json
+def init(directory: Path, server: str, audience: str, json_: bool) -> int:
+    """Write a commented configuration, policy, expectations and a development key into DIRECTORY.
+
+    They load as they are. Nothing that exists is overwritten.
+    """
+    from authz_sidecar.config import Server
+    from authz_sidecar.tokens import mint
+
+    try:
+        Server(name=server, audience=audience)
+    except ValueError as error:
+        raise ConfigError(f"--server or --audience: {error.errors()[0]['msg']}") from None  # type: ignore[attr-defined]
+    wanted = [*(directory / name for name in _FILES), *mint.key_paths(directory / "keys")]
+    if there := [str(path) for path in wanted if path.exists()]:
+        raise ConfigError(f"{there[0]}: exists already; `init` overwrites nothing")
+    for name in _FILES:
+        template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(template.read_text("utf-8").replace("my-server", server).replace("@AUDIENCE@", audience), "utf-8")
+    mint.write_keys(directory / "keys")
+    if json_:
+        dump({"written": [str(path) for path in wanted]})
+        return YES
+    for path in wanted:
+        say(f"[green]wrote[/]  {escape(str(path))}")
+    prefix = "" if directory == Path() else f"cd {directory} && "
+    say("\nThe key in [bold]keys/[/] is for development: everything it signs is marked so. Next:\n")
+    for line in (
+        f"{prefix}authz-sidecar serve",
+        "authz-sidecar token mint --sub alice > alice.token        # in a second terminal",
+        "authz-sidecar check tools/call echo --token-file alice.token",
+        "$EDITOR policies/policy.csv                               # save: it is live within a second",
+    ):
+        say(f"  {escape(line)}")
+    return YES
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print the completion script of SHELL.
+
+    Example: authz-sidecar completion bash > ~/.local/share/bash-completion/completions/authz-sidecar
+    """
+    from authz_sidecar.cli.root import cli
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise ConfigError(f"no completion for `{shell}`")
+    click.echo(kind(cli, {}, "authz-sidecar", "_AUTHZ_SIDECAR_COMPLETE").source())
+    return YES
