@@ -69,3 +69,26 @@ lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 .PHONY: clean
 clean: ## Remove the environment and everything that runs left behind
 	rm -rf $(VENV) var dist build .mypy_cache .ruff_cache .hypothesis .coverage*
+
+.PHONY: demo
+demo: $(VENV)/.run ## Show the main job: real clients, a real server, allowed, denied, filtered, audited
+	@$(BIN)/python -m examples.demo
+
+.PHONY: run
+run: $(VENV)/.run ## Keep the demo running, with this repository's policies, for curl and the MCP Inspector
+	@$(BIN)/python -m examples.demo --keep --port $${PORT:-8000}
+
+.PHONY: test-clients
+test-clients: $(VENV)/.dev ## Node.js and Go programs call a live sidecar (needs node, npm and go)
+	$(BIN)/python -m pytest -m clients -o addopts="-q --strict-markers --import-mode=importlib -p no:cacheprovider"
+
+.PHONY: test-all
+test-all: test test-clients demo ## Everything: test, the other languages, the demo
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure; prints ratios to controls measured in the same run
+	$(BIN)/python -m bench
+
+.PHONY: wheel
+wheel: $(VENV)/.dev ## Build dist/authz_sidecar-*.whl
+	$(BIN)/python -m build --no-isolation --wheel

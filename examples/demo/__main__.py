@@ -1,0 +1,217 @@
+"""`make demo`: real MCP clients call a real MCP server through the sidecar; `make run` keeps it up for you."""
+
+import argparse
+import asyncio
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from examples.demo import processes
+from examples.demo.callers import CALLS, Caller, Outcome, status_without_token, visit
+from examples.demo.processes import DemoError, Playground
+
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+# What policies/policy.csv says; the demo fails when the answers differ.
+EXPECTED = {
+    "vera (viewer)": {"lookup_inventory", "list_tickets"},
+    "alice (support)": {"lookup_inventory", "list_tickets", "create_ticket"},
+    "alice without scope": {"lookup_inventory", "list_tickets"},
+    "adam (admin)": {"lookup_inventory", "list_tickets", "create_ticket", "delete_ticket"},
+    "mallory": set[str](),
+}
+HIDDEN_UNTIL_STEP_UP = {"alice without scope": {"create_ticket"}}
+
+
+def main() -> int:
+    """Run the demo, or keep it running."""
+    options = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    options.add_argument("--keep", action="store_true", help="keep running, with the policies of this repository")
+    options.add_argument("--port", type=int, default=8000, help="the MCP port with --keep (default 8000)")
+    chosen = options.parse_args()
+    try:
+        return keep(chosen.port) if chosen.keep else asyncio.run(demo())
+    except DemoError as error:
+        console.print(f"[bold red]the demo failed:[/] {escape(str(error))}")
+        return 1
+
+
+async def demo() -> int:
+    """Tell the story once; 0 when every answer was as the policy says."""
+    ground = processes.prepare(processes.ROOT / "var" / "demo")
+    with processes.sidecar(ground), processes.ops_assistant(ground):
+        console.print("[bold]The sidecar and the ops assistant are running, two real processes.[/]\n")
+        right = await _nobody(ground)
+        right &= await _table(ground)
+        right &= await _edit(ground)
+        right &= _audit(ground)
+    console.print(
+        "\n[bold green]Everything was answered as the policy says.[/] Try it yourself: [bold]make run[/]"
+        if right
+        else "\n[bold red]Some answers were not what the policy says.[/]"
+    )
+    return 0 if right else 1
+
+
+async def _nobody(ground: Playground) -> bool:
+    status, challenge = await status_without_token(ground.url)
+    console.print(f"[bold]1[/]  Without a token: [red]{status}[/]  WWW-Authenticate: {escape(challenge)}\n")
+    return status == 401 and challenge.startswith("Bearer")
+
+
+def _people(ground: Playground) -> list[Caller]:
+    return [
+        Caller(name="vera (viewer)", token=processes.mint(ground, "vera")),
+        Caller(name="alice (support)", token=processes.mint(ground, "alice", "tickets:write")),
+        Caller(name="alice without scope", token=processes.mint(ground, "alice")),
+        Caller(name="adam (admin)", token=processes.mint(ground, "adam", "tickets:write")),
+        Caller(name="mallory", token=processes.mint(ground, "mallory")),
+    ]
+
+
+async def _table(ground: Playground) -> bool:
+    grid = Table(title="[bold]2[/]  Each calls every tool with the official MCP client", title_justify="left")
+    grid.add_column("caller", style="bold")
+    for column in ("sees", *CALLS):
+        grid.add_column(column)
+    right = True
+    for caller in _people(ground):
+        listed, outcomes = await visit(ground.url, caller)
+        allowed = {outcome.tool for outcome in outcomes if outcome.allowed}
+        visible = EXPECTED[caller.name] | HIDDEN_UNTIL_STEP_UP.get(caller.name, set())
+        right &= allowed == EXPECTED[caller.name] and set(listed) == visible
+        reasons = _reasons(ground)
+        grid.add_row(caller.name, f"{len(listed)} of {len(CALLS)}", *(_cell(outcome, reasons) for outcome in outcomes))
+    console.print(grid)
+    return right
+
+
+def _cell(outcome: Outcome, reasons: dict[str, str]) -> str:
+    if outcome.allowed:
+        return "[green]allowed[/]"
+    return f"[red]denied[/]\n[dim]{escape(reasons.get(outcome.decision_id, outcome.text))}[/]"
+
+
+def _reasons(ground: Playground) -> dict[str, str]:
+    """Look up why, in the decision log: the caller is told only that it is not permitted."""
+    until = time.monotonic() + 2
+    while not ground.decisions.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.2)  # the log is written in batches
+    found = {}
+    for line in ground.decisions.read_text().splitlines():
+        event = json.loads(line)
+        if event["type"] != "decision":
+            continue
+        rules = " ".join(f"{rule['source']}:{rule['line']}" for rule in event.get("rules", []))
+        needs = "needs " + " ".join(event.get("required_scopes", []))
+        found[event["decision_id"]] = f"{event['reason']}\n{needs if 'insufficient' in event['reason'] else rules}".strip()
+    return found
+
+
+async def _edit(ground: Playground) -> bool:
+    console.print("\n[bold]3[/]  Somebody edits [bold]policy.csv[/] while it runs")
+    vera = Caller(name="vera", token=processes.mint(ground, "vera", "tickets:write"))
+    policy = ground.policies / "policy.csv"
+    good = policy.read_text()
+    policy.write_text(good + "p, role:viewer, ops-assistant, tools/call, create_ticket, alow\n")
+    status = await _until(ground, lambda found: bool(found["stale"]))
+    mistake = status["problems"][0]
+    still = "create_ticket" not in await _allowed(ground, vera)
+    console.print(
+        f"   a broken row:  [yellow]{escape(mistake['file'])}:{mistake['line']}:{mistake['column']}: "
+        f"{escape(mistake['message'])}[/]\n   vera still may not create tickets: the last good policy answers"
+    )
+    begun = time.monotonic()
+    policy.write_text(good + "p, role:viewer, ops-assistant, tools/call, create_ticket, allow\n")
+    await _until(ground, lambda found: not found["stale"])
+    took = time.monotonic() - begun
+    now = "create_ticket" in await _allowed(ground, vera)
+    console.print(f"   mended:        live after {took:.1f} s, and vera may create tickets: {now}")
+    return still and now
+
+
+async def _until(ground: Playground, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        command = ("policy", "status", "--json", "--config", str(ground.config))
+        status: dict[str, Any] = json.loads(await asyncio.to_thread(processes.run, *command))
+        if reached(status):
+            return status
+        await asyncio.sleep(0.1)
+    raise DemoError("the edit did not arrive within 10 s; see " + str(ground.directory / "sidecar.log"))
+
+
+async def _allowed(ground: Playground, caller: Caller) -> set[str]:
+    return {outcome.tool for outcome in (await visit(ground.url, caller))[1] if outcome.allowed}
+
+
+def _audit(ground: Playground) -> bool:
+    requests = ground.requests.read_text().splitlines()
+    denied = [line for line in requests if '"outcome":"denied"' in line]
+    decisions = {json.loads(line).get("decision_id"): line for line in ground.decisions.read_text().splitlines()}
+    joined = decisions.get(json.loads(denied[-1])["decision_id"], "")
+    console.print(f"\n[bold]4[/]  {len(requests)} requests in the audit log. The last denied one, and the decision behind it:")
+    for line in (denied[-1], joined):
+        console.print(f"   [dim]{escape(line)}[/]", soft_wrap=True)
+    return bool(joined)
+
+
+def keep(port: int) -> int:
+    """Keep the processes up until Ctrl-C and print what to try."""
+    ground = processes.prepare(processes.ROOT / "var" / "run", policies=processes.ROOT / "policies", mcp_port=port)
+    with processes.sidecar(ground), processes.ops_assistant(ground):
+        tokens = {"vera": (), "alice": ("tickets:write",), "adam": ("tickets:write",)}
+        for name, scopes in tokens.items():
+            path = ground.directory / f"{name}.token"
+            path.touch(mode=0o600)
+            path.write_text(processes.mint(ground, name, *scopes))
+        console.print(_instructions(ground), highlight=False, soft_wrap=True)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, lambda *_: sys.exit(0))
+        signal.pause()
+    return 0
+
+
+def _instructions(ground: Playground) -> str:
+    here = Path.cwd()
+    home = ground.directory.relative_to(here) if ground.directory.is_relative_to(here) else ground.directory
+    binary = Path(sys.executable).with_name("authz-sidecar")
+    tool = shlex.quote(str(binary.relative_to(here) if binary.is_relative_to(here) else binary))
+    call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
+    curl = (
+        f"curl -si {ground.url} -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\\n"
+        f"    -H \"Authorization: Bearer $(cat {home}/alice.token)\" \\\n    -d '"
+    )
+    return f"""[bold green]Running[/] until Ctrl-C: the ops assistant at [bold]{ground.url}[/], the sidecar behind it.
+
+[bold]Call it as alice[/] (vera.token and adam.token lie beside)
+  {curl}{escape(call % ("lookup_inventory", '{"query":"laptop"}'))}'
+  {curl}{escape(call % ("delete_ticket", '{"ticket_id":1}'))}'
+
+[bold]Ask the sidecar directly[/]
+  {tool} check tools/call delete_ticket --token-file {home}/alice.token --config {home}/authz.toml
+
+[bold]Change the answer[/]: edit [bold]policies/policy.csv[/], save, call again; then
+  {tool} policy status --config {home}/authz.toml
+
+[bold]In the MCP Inspector[/] (needs Node.js)
+  npx @modelcontextprotocol/inspector --cli {ground.url} --transport http --method tools/list \\
+    --header "Authorization: Bearer $(cat {home}/alice.token)"
+
+[bold]Who did what[/]
+  tail -f {home}/audit/requests.jsonl {home}/audit/decisions.jsonl
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
