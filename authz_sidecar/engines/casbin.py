@@ -112,7 +112,7 @@ class _Held:
 class _Holds(RoleManager):  # type: ignore[misc] # casbin publishes no types
     """Our meaning of `g(r.sub, p.sub)`: the closed set on the left holds a name that the pattern matches."""
 
-    def has_link(self, name1: _Held, name2: Pattern, *_domain: str) -> bool:  # pyright: ignore # as above
+    def has_link(self, name1: _Held, name2: Pattern, *_domain: str) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not name2.prefix:
             return name2.text in name1.names
         return any(map(name2.matches, name1.names))
