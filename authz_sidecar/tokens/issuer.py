@@ -1,0 +1,65 @@
+"""An issuer whose tokens are accepted, and what the operator says about them."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.tokens.algorithms import ALGORITHMS, same
+from authz_sidecar.tokens.keyset import KeySet
+
+ACCESS_TOKENS: Final = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
+"""Values of `typ` that an access token may have: RFC 9068 section 2.1, and what older providers write."""
+
+LONGEST_LEEWAY: Final = 300.0
+# No slash: `user:a/b/c` must have one reading.
+_ALIAS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def media_type(typ: str) -> str:
+    """Spell a `typ` in one way: lower case, and without `application/` (RFC 7515 section 4.1.9)."""
+    return typ.lower().removeprefix("application/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """One issuer. Raises `ConfigError` for what could never verify, or could be misread."""
+
+    alias: str
+    """Its short name, in the policy when there are several issuers."""
+    issuer: str
+    """`iss`, compared byte by byte."""
+    algorithms: frozenset[str]
+    keys: KeySet
+    user_claim: str = "sub"
+    roles_claim: str = ""
+    """Empty: no claim becomes a role."""
+    groups_claim: str = ""
+    qualify: bool = False
+    """Names become `user:ALIAS/NAME`; needed as soon as there is a second issuer."""
+    leeway: float = 30.0
+    """Seconds that clocks may differ."""
+    types: frozenset[str] = ACCESS_TOKENS
+    """Accepted values of `typ`, in any case; `id_token` here accepts ID tokens."""
+    required_claims: frozenset[str] = frozenset()
+    condition_claims: frozenset[str] = frozenset()
+    """Claims that conditions may look at."""
+    development: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what could never verify, or could be misread."""
+        if not _ALIAS.fullmatch(self.alias):
+            raise ConfigError(f"the issuer alias `{self.alias}` must be letters, digits, `.`, `_` or `-`")
+        if not self.issuer:
+            raise ConfigError(f"the issuer `{self.alias}` needs its exact `issuer`")
+        strangers = sorted(self.algorithms - ALGORITHMS.keys())
+        if strangers or not self.algorithms:
+            what = f"has the unknown algorithm `{strangers[0]}`" if strangers else "has no algorithms"
+            raise ConfigError(f"the issuer `{self.alias}` {what}; expected some of {', '.join(sorted(ALGORITHMS))}")
+        if not self.user_claim:
+            raise ConfigError(f"the issuer `{self.alias}` needs a `user_claim`, for example `sub`")
+        if not math.isfinite(self.leeway) or not 0 <= self.leeway <= LONGEST_LEEWAY:
+            raise ConfigError(f"the leeway of the issuer `{self.alias}` must be 0 to {LONGEST_LEEWAY:.0f} seconds")
+        object.__setattr__(self, "algorithms", same(self.algorithms))
+        object.__setattr__(self, "types", frozenset(map(media_type, self.types)))

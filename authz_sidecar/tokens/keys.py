@@ -1,0 +1,103 @@
+"""Reading an issuer's keys from a local file: a JWKS, one JWK, or a PEM public key or certificate."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from authz_sidecar import strictjson
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.tokens import jwk
+from authz_sidecar.tokens.jwk import KeyIgnored, KeyRefused
+from authz_sidecar.tokens.keyset import Key, KeySet
+
+__all__ = ["Key", "KeySet", "load_keys", "parse_keys"]
+
+_LARGEST_FILE: Final = 1_048_576
+_MOST_KEYS: Final = 1000
+_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
+_EXPECTED: Final = "a JWKS, a JWK, or a PEM public key or certificate"
+
+
+def load_keys(path: Path) -> KeySet:
+    """Read the keys of one issuer, or raise `ConfigError` with the path and what to do, whatever the file holds."""
+    try:
+        # A pipe or device would be waited for, perhaps for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigError(f"{path}: is not a file; name {_EXPECTED}")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not a path"
+        raise ConfigError(f"{path}: cannot read the keys: {why}; name {_EXPECTED}") from None
+    try:
+        return parse_keys(data)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_keys(data: bytes) -> KeySet:
+    """Read keys from the bytes of a file, or raise `ConfigError`; nothing else leaves here, whatever the bytes."""
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError(f"is larger than {_LARGEST_FILE} bytes; expected {_EXPECTED}")
+    if not data.strip():
+        raise ConfigError(f"is empty; expected {_EXPECTED}")
+    blocks = _PEM.findall(data)
+    if blocks and not data.lstrip().startswith((b"{", b"[")):
+        return KeySet(keys=(_pem(data, blocks),))
+    try:
+        document = strictjson.loads(data, max_depth=8)
+    except strictjson.StrictJsonError as error:
+        raise ConfigError(f"the file {error}; expected {_EXPECTED}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"is not a JSON object; expected {_EXPECTED}")
+    return _set(document)
+
+
+def _set(document: dict[str, object]) -> KeySet:
+    records = document.get("keys", [document])
+    if not isinstance(records, list) or len(records) > _MOST_KEYS:
+        raise ConfigError(f"`keys` must be a list of at most {_MOST_KEYS} keys")
+    keys: list[Key] = []
+    ignored: list[str] = []
+    for index, record in enumerate(records):
+        where = f"keys[{index}]" if "keys" in document else "the key"
+        if isinstance(record, dict) and isinstance(kid := record.get("kid"), str):
+            where += f" (kid `{jwk.shown(kid)}`)"
+        try:
+            keys.append(jwk.read(record))
+        except KeyRefused as error:
+            raise ConfigError(f"{where}: {error}") from None
+        except KeyIgnored as error:
+            # RFC 7517 section 5: a set may hold keys for other purposes.
+            ignored.append(f"{where}: {error}")
+    if not keys:
+        raise ConfigError("; ".join(["holds no key that verifies tokens", *ignored[:10]]))
+    return KeySet(keys=tuple(keys), ignored=tuple(ignored))
+
+
+def _pem(data: bytes, blocks: list[bytes]) -> Key:
+    """Read one public key. The dates of a certificate are not looked at: the file is what the operator trusts."""
+    if any(b"PRIVATE" in label for label in blocks):
+        raise ConfigError("holds a private key; keep it away from here, and name the file of its public part")
+    if len(blocks) > 1:
+        raise ConfigError(f"holds {len(blocks)} PEM blocks, expected one; use a JWKS for several keys")
+    label = blocks[0].decode("ascii")
+    try:
+        if label == "CERTIFICATE":
+            found: object = x509.load_pem_x509_certificate(data).public_key()
+        elif label in ("PUBLIC KEY", "RSA PUBLIC KEY"):
+            found = load_pem_public_key(data)
+        else:
+            raise ConfigError(f"holds a PEM block `{label}`; expected `PUBLIC KEY` or `CERTIFICATE`")
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(f"the PEM block `{label}` cannot be read; export the public key again") from None
+    try:
+        kty, fitting, material = jwk.measure(found)
+    except (KeyRefused, KeyIgnored) as error:
+        raise ConfigError(f"the key: {error}") from None
+    return Key(kid=None, kty=kty, algorithms=fitting, material=material)
