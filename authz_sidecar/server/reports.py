@@ -1,0 +1,78 @@
+"""What the door says about the policy, and the sources that it asks for it."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from authz_sidecar.errors import Problem
+from authz_sidecar.model import Server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What an enforcement point needs to know when to ask again."""
+
+    revision: str
+    revocation_epoch: int = 0
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """The state of the sidecar; fields as in the wire contract, times in seconds since the epoch."""
+
+    version: str
+    started_at: float
+    ready: bool
+    engine: str
+    servers: tuple[Server, ...] = ()
+    revision: str = ""
+    loaded_at: float | None = None
+    origin: str = ""
+    rules: int = 0
+    memberships: int = 0
+    stale: bool = False
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    development_issuers: tuple[str, ...] = ()
+    confirmation_needed: bool = False
+
+
+class Outcome(StrEnum):
+    """What became of an edit; on the wire each has the prefix `OUTCOME_`. Add, never rename."""
+
+    APPLIED = "applied"
+    CONFIRMATION_NEEDED = "confirmation_needed"
+    REFUSED = "refused"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadReport:
+    """What became of a reload."""
+
+    outcome: Outcome
+    revision: str = ""
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+class Admin(Protocol):
+    """Looks after the running sidecar."""
+
+    async def status(self) -> StatusReport:
+        """Tell the state; it does not raise, also before the first policy."""
+        ...
+
+    async def reload(self, confirm: bool) -> ReloadReport:
+        """Read the policy files now; a refused edit is a report, not an error."""
+        ...
+
+
+class PolicyNews(Protocol):
+    """Tells what changes."""
+
+    def changes(self) -> AsyncGenerator[News, None]:
+        """Give the current state at once, then again at each change; raises `NotReady` before the first policy."""
+        ...
