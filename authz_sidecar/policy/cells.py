@@ -1,0 +1,41 @@
+"""Reads one field of a row by its spelling and reports the exact character where it is wrong."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from authz_sidecar.policy.csvrows import Row
+from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.names import Misspelt
+
+Places = Mapping[tuple[str, int], tuple[int, ...]]
+"""The columns of the fields of each row, by file and line."""
+
+Columns = dict[tuple[str, int], tuple[int, ...]]
+"""Places while they are being gathered."""
+
+_T = TypeVar("_T")
+
+
+def cell(row: Row, index: int, spelling: Callable[[str], _T], found: Findings) -> _T | None:
+    """Read a field, or report it and give None."""
+    field = row.fields[index]
+    try:
+        return spelling(field.text)
+    except Misspelt as error:
+        # Behind a quote, doubled quotes shift what follows: the quote itself is the honest place.
+        column = field.column if field.quoted else field.column + error.offset
+        found.error(row.file, row.line, column, error.code, str(error))
+        return None
+
+
+def fits(row: Row, names: tuple[str, ...], kind: str, found: Findings) -> bool:
+    """Say whether the row has exactly these fields; if not, report it."""
+    have, want = len(row.fields), len(names)
+    spelled = ", ".join(names)
+    if have < want:
+        message = f"{kind} has {have} fields, expected {want}: {spelled}"
+        found.error(row.file, row.line, row.fields[0].column, "row-too-short", message)
+    elif have > want:
+        message = f"{kind} has {have} fields, expected {want}: {spelled}"
+        found.error(row.file, row.line, row.fields[want].column, "row-too-long", message)
+    return have == want

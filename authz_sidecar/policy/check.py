@@ -1,0 +1,64 @@
+"""Checks a policy directory without putting it in force."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from authz_sidecar.errors import PolicyProblems, Problem
+from authz_sidecar.model import Revision, Server
+from authz_sidecar.policy import files
+from authz_sidecar.policy.build import Setting, build
+from authz_sidecar.ports import PolicyEngine
+from authz_sidecar.rules import Rules, ScopeHierarchy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a check found. It is true when there is no problem; warnings are no problems."""
+
+    rules: Rules
+    """The rows that are sound."""
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    expectations_run: int
+    revision: Revision | None
+    """None when the files could not be read."""
+
+    def __bool__(self) -> bool:
+        """Say whether the policy would load."""
+        return not self.problems
+
+
+async def check(
+    directory: Path,
+    *,
+    engine: PolicyEngine,
+    servers: Mapping[str, Server],
+    qualified_by: frozenset[str] = frozenset(),
+    claim_mapping: bytes = b"",
+    hierarchy: ScopeHierarchy | None = None,
+) -> Report:
+    """Read, parse, validate and compile the files and run their expectations, exactly as a load does.
+
+    Whatever is wrong is in the report, also when the files cannot be read.
+    """
+    setting = Setting(
+        engine=engine,
+        servers=servers,
+        qualified_by=qualified_by,
+        claim_mapping=claim_mapping,
+        hierarchy=hierarchy or ScopeHierarchy(),
+    )
+    try:
+        found = await asyncio.to_thread(files.read, directory)
+    except PolicyProblems as error:
+        return Report(rules=Rules(), problems=error.problems, warnings=(), expectations_run=0, revision=None)
+    built = await build(found, setting)
+    return Report(
+        rules=built.rules,
+        problems=built.problems,
+        warnings=built.warnings,
+        expectations_run=built.expectations_run,
+        revision=built.revision,
+    )

@@ -1,0 +1,65 @@
+"""Reads bytes as lines of text and refuses what two readers could see differently."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from authz_sidecar.policy.findings import Findings
+
+LARGEST: Final = 64 * 1024 * 1024
+"""Bytes that a policy file may have."""
+
+_UTF8_MARK: Final = b"\xef\xbb\xbf"
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line without its end; numbers count from 1."""
+
+    number: int
+    text: str
+
+
+def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
+    """Give the lines that are clean; a line that is not is reported and left out.
+
+    Refused: anything but UTF-8 without a byte order mark, control characters other than tab, a carriage return that
+    does not end a line with its line feed, and more than `LARGEST` bytes.
+    """
+    if len(data) > LARGEST:
+        found.error(file, 0, 0, "too-large", f"has {len(data)} bytes, at most {LARGEST} are read")
+        return
+    if data.startswith(_UTF16_MARKS):
+        found.error(file, 1, 1, "byte-order-mark", "begins with a UTF-16 byte order mark, save the file as UTF-8")
+        return
+    if data.startswith(_UTF8_MARK):
+        # Casbin ignores a row behind a byte order mark: a deny row at the top would be lost (THREATS 3).
+        found.error(file, 1, 1, "byte-order-mark", "begins with a byte order mark, save the file as plain UTF-8")
+        data = data.removeprefix(_UTF8_MARK)
+    *ended, last = data.split(b"\n")
+    for number, raw in enumerate(ended, start=1):
+        yield from _line(file, number, raw.removesuffix(b"\r"), found)
+    if last:
+        yield from _line(file, len(ended) + 1, last, found)
+
+
+def _line(file: str, number: int, raw: bytes, found: Findings) -> Iterator[Line]:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        column = len(raw[: error.start].decode("utf-8")) + 1
+        found.error(file, number, column, "not-utf-8", f"byte 0x{raw[error.start]:02x} is not UTF-8")
+        return
+    if (control := _CONTROL.search(text)) is None:
+        yield Line(number, text)
+    elif control[0] == "\r":
+        found.error(
+            file, number, control.start() + 1, "lone-carriage-return", "a carriage return alone ends no line, use LF"
+        )
+    else:
+        found.error(
+            file, number, control.start() + 1, "control-character", f"control character U+{ord(control[0]):04X}"
+        )

@@ -1,0 +1,127 @@
+"""Turns the bytes of policy files into checked rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from authz_sidecar.policy import names, tables
+from authz_sidecar.policy.cells import Columns, Places, cell, fits
+from authz_sidecar.policy.csvrows import Row, read
+from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.memberships import check_memberships
+from authz_sidecar.policy.model import read_model
+from authz_sidecar.rules import Effect, Membership, Rule, Rules
+
+POLICY: Final = "policy.csv"
+SCOPES: Final = "scopes.csv"
+EXPECTATIONS: Final = "expectations.csv"
+MODEL: Final = "model.conf"
+
+_RULE: Final = ("p", "subject", "server", "method", "tool", "effect")
+_MEMBERSHIP: Final = ("g", "member", "role")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """The rows that are sound, and where their fields stand."""
+
+    rules: Rules
+    places: Places
+
+
+def parse(files: Mapping[str, bytes], found: Findings) -> Parsed:
+    """Read all files of a policy and report every problem in them; never raises, whatever the bytes."""
+    places: Columns = {}
+    rules, memberships = parse_policy(files.get(POLICY, b""), places, found)
+    scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
+    tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
+    model = read_model(MODEL, files.get(MODEL, b""), found)
+    return Parsed(
+        rules=Rules(rules=rules, memberships=memberships, scopes=scopes, expectations=tests, model=model),
+        places=places,
+    )
+
+
+def parse_policy(
+    data: bytes, places: Columns, found: Findings, file: str = POLICY
+) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
+    """Read `p` and `g` rows."""
+    rules: list[Rule] = []
+    memberships: list[Membership] = []
+    for row in read(file, data, found):
+        places[file, row.line] = row.columns
+        match row.fields[0].text:
+            case "p":
+                rules += _rule(row, found)
+            case "g":
+                memberships += _membership(row, found)
+            case kind:
+                message = f"unknown row kind {quote(kind)}, {names.expected(kind, ('p', 'g'))}"
+                found.error(file, row.line, row.fields[0].column, "unknown-row-kind", message)
+    _warn_duplicates(rules, places, found)
+    check_memberships(memberships, places, found)
+    return tuple(rules), tuple(memberships)
+
+
+def _rule(row: Row, found: Findings) -> list[Rule]:
+    if _has_condition(row, found) or not fits(row, _RULE, "this p row", found):
+        return []
+    subject = cell(row, 1, names.subject, found)
+    server = cell(row, 2, names.pattern, found)
+    method = cell(row, 3, names.pattern, found)
+    tool = cell(row, 4, partial(tables.tool, method=row.fields[3].text), found)
+    effect = cell(row, 5, _effect, found)
+    if subject is None or server is None or method is None or tool is None or effect is None:
+        return []
+    return [
+        Rule(
+            subject=subject,
+            server=server,
+            method=method,
+            tool=tool,
+            effect=effect,
+            source=row.file,
+            line=row.line,
+            text=row.text,
+        )
+    ]
+
+
+def _has_condition(row: Row, found: Findings) -> bool:
+    if len(row.fields) != len(_RULE) + 1 or not row.fields[-1].text:
+        return False
+    # A condition that is ignored would make its allow row wider than its author meant.
+    message = "conditions (`when`) are not available yet, remove the row or the condition"
+    found.error(row.file, row.line, row.fields[-1].column, "condition-not-available", message)
+    return True
+
+
+def _effect(text: str) -> Effect:
+    try:
+        return Effect(text)
+    except ValueError:
+        if not text:
+            raise names.Misspelt("empty-field", "an empty effect, expected `allow` or `deny`") from None
+        message = f"unknown effect {quote(text)}, {names.expected(text, tuple(Effect))}"
+        raise names.Misspelt("unknown-effect", message) from None
+
+
+def _membership(row: Row, found: Findings) -> list[Membership]:
+    if not fits(row, _MEMBERSHIP, "this g row", found):
+        return []
+    member = cell(row, 1, names.member, found)
+    role = cell(row, 2, names.role, found)
+    if member is None or role is None:
+        return []
+    return [Membership(member=member, role=role, source=row.file, line=row.line, text=row.text)]
+
+
+def _warn_duplicates(rules: list[Rule], places: Places, found: Findings) -> None:
+    first: dict[object, int] = {}
+    for rule in rules:
+        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect)
+        line = first.setdefault(key, rule.line)
+        if line != rule.line:
+            column = places[rule.source, rule.line][0]
+            found.warn(rule.source, rule.line, column, "duplicate-row", f"says the same as line {line}")

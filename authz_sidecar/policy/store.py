@@ -1,0 +1,218 @@
+"""Holds the policy in force and swaps it for an edit as a whole, or not at all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from authz_sidecar.errors import NotReady, PolicyProblems, Problem
+from authz_sidecar.model import Server
+from authz_sidecar.policy import files
+from authz_sidecar.policy.build import Built, Setting, build
+from authz_sidecar.policy.last_good import Copy, LastGood
+from authz_sidecar.policy.losses import Size, loss
+from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Outcome, Refused, StoreStatus, Unchanged
+from authz_sidecar.policy.parse import POLICY
+from authz_sidecar.ports import Clock, Policy, PolicyEngine
+from authz_sidecar.rules import ScopeHierarchy
+
+
+class PolicyStore:
+    """Implements `ports.Policies` over a directory that people edit."""
+
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        state_dir: Path,
+        engine: PolicyEngine,
+        servers: Mapping[str, Server],
+        qualified_by: frozenset[str] = frozenset(),
+        claim_mapping: bytes = b"",
+        hierarchy: ScopeHierarchy,
+        clock: Clock,
+        tell: Callable[[Outcome], None],
+    ) -> None:
+        """Take what a policy is held against; `servers` is by name.
+
+        `tell` hears the outcome of every load; it must not raise.
+        """
+        self.directory: Final = directory
+        self._setting = Setting(
+            engine=engine,
+            servers=servers,
+            qualified_by=qualified_by,
+            claim_mapping=claim_mapping,
+            hierarchy=hierarchy,
+        )
+        self._last_good = LastGood(state_dir / "last-good", claim_mapping)
+        self._clock = clock
+        self._tell = tell
+        self._lock = asyncio.Lock()  # INVARIANT: one load at a time, so that an older edit never follows a newer one
+        self._policy: Policy | None = None
+        self._digest = ""
+        self._status = StoreStatus()
+        self._changed = asyncio.Event()
+        self._seen: files.Signature | None = None
+        self._unread = False
+        self._failures = 0
+
+    @property
+    def current(self) -> Policy:
+        """Give the snapshot in force; raises `NotReady` before the first one."""
+        if self._policy is None:
+            raise NotReady("no policy is loaded")
+        return self._policy
+
+    @property
+    def status(self) -> StoreStatus:
+        """Say what is in force, and what is wrong with the files."""
+        return self._status
+
+    @property
+    def seen(self) -> files.Signature | None:
+        """Give the signature that the files had just before they were last read."""
+        return self._seen
+
+    @property
+    def unread(self) -> bool:
+        """True when the files could not be had at the last load, which may mend itself without an edit."""
+        return self._unread
+
+    @property
+    def failures(self) -> int:
+        """Count the loads that ended in an error of ours."""
+        return self._failures
+
+    async def changes(self) -> AsyncIterator[StoreStatus]:
+        """Yield the state at once and then at each change, for ever; a slow listener sees the newest only."""
+        while True:
+            changed = self._changed  # taken before the state: a change in between is not missed
+            yield self._status
+            await changed.wait()
+
+    async def load(self, *, confirm: bool = False) -> Outcome:
+        """Read the files and put them in force, or keep what is.
+
+        `confirm` also takes an edit that loses most of the policy. A call that is cancelled changes nothing.
+        """
+        async with self._lock:
+            self._seen = await asyncio.to_thread(files.signature, self.directory)
+            outcome = await self._load(confirm=confirm)
+            self._tell(outcome)
+            return outcome
+
+    def fail(self, error: Exception) -> None:
+        """Take note that a load broke on an error of ours; what is in force stays."""
+        self._failures += 1
+        problem = Problem(
+            str(self.directory), 0, 0, "internal", f"could not be loaded: {type(error).__name__}: {error}"
+        )
+        self._publish(replace(self._status, stale=True, problems=(problem,)))
+        self._tell(Refused(revision=self._status.revision, problems=(problem,)))
+
+    async def _load(self, *, confirm: bool) -> Outcome:
+        try:
+            found = await asyncio.to_thread(files.read, self.directory)
+        except PolicyProblems as error:
+            self._unread = True
+            return await self._refuse(error.problems)
+        self._unread = False
+        if self._policy is not None and files.digest(found) == self._digest:
+            return self._keep(self._policy)
+        built = await build(found, self._setting)
+        if built.policy is None:
+            return await self._refuse(built.problems)
+        if not confirm:
+            lost = await self._loss(built)
+            if lost:
+                return self._ask(built, lost)
+        return await self._apply(found, built, built.policy)
+
+    async def _loss(self, built: Built) -> str:
+        """Measure the edit against what is in force, or at a start against what was."""
+        if self._policy is not None:
+            return loss(Size.of(self._policy.rules), Size.of(built.rules))
+        try:
+            copy = await asyncio.to_thread(self._last_good.load)
+        except PolicyProblems:
+            return ""  # a copy that cannot be trusted measures nothing
+        if copy is None or copy.revision == built.revision:
+            return ""
+        before = await build(copy.files, self._setting)
+        lost = loss(Size.of(before.rules), Size.of(built.rules))
+        if lost and before.policy is not None:
+            self._recover(copy, before, before.policy)
+        return lost
+
+    async def _apply(self, found: Mapping[str, bytes], built: Built, policy: Policy) -> Outcome:
+        warnings = built.warnings
+        try:
+            await asyncio.to_thread(self._last_good.save, found)
+        except OSError as error:
+            message = f"the last good policy could not be kept: {(error.strerror or str(error)).lower()}"
+            warnings += (Problem(str(self._last_good.directory), 0, 0, "last-good", message),)
+        previous = self._status.revision
+        # INVARIANT: from here on nothing waits: policy, state and word of it change together.
+        status = self._swap(policy, files.digest(found), Origin.FILES)
+        self._publish(replace(status, stale=False, problems=(), warnings=warnings, confirmation_needed=False))
+        if previous == policy.revision:
+            return Unchanged(revision=policy.revision, warnings=warnings)
+        return Applied(revision=policy.revision, previous=previous, warnings=warnings)
+
+    def _keep(self, policy: Policy) -> Outcome:
+        status = replace(self._status, origin=Origin.FILES, stale=False, problems=(), confirmation_needed=False)
+        self._publish(status)
+        return Unchanged(revision=policy.revision, warnings=status.warnings)
+
+    def _ask(self, built: Built, lost: str) -> Outcome:
+        message = f"{lost}, confirm with `authz-sidecar policy reload --confirm` if this is meant"
+        problem = Problem(POLICY, 0, 0, "confirmation-needed", message)
+        self._publish(replace(self._status, stale=True, problems=(problem,), confirmation_needed=True))
+        return NeedsConfirmation(
+            revision=self._status.revision, candidate=built.revision, problems=(problem,), warnings=built.warnings
+        )
+
+    async def _refuse(self, problems: tuple[Problem, ...]) -> Outcome:
+        if self._policy is None:
+            problems += await self._fall_back()
+        self._publish(replace(self._status, stale=True, problems=problems, confirmation_needed=False))
+        return Refused(revision=self._status.revision, problems=problems)
+
+    async def _fall_back(self) -> tuple[Problem, ...]:
+        """Put the last good policy in force where there is one, or say why it cannot be."""
+        try:
+            copy = await asyncio.to_thread(self._last_good.load)
+        except PolicyProblems as error:
+            return error.problems
+        if copy is None:
+            return ()
+        before = await build(copy.files, self._setting)
+        if before.policy is None:  # the configuration has changed since
+            return tuple(replace(found, file=f"last-good/{found.file}") for found in before.problems)
+        self._recover(copy, before, before.policy)
+        return ()
+
+    def _recover(self, copy: Copy, before: Built, policy: Policy) -> None:
+        status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD)
+        self._publish(replace(status, stale=True, warnings=before.warnings))
+
+    def _swap(self, policy: Policy, digest: str, origin: Origin) -> StoreStatus:
+        """Put a policy in force, and give the state that goes with it."""
+        same = policy.revision == self._status.revision
+        self._policy, self._digest = policy, digest
+        return replace(
+            self._status,
+            revision=policy.revision,
+            loaded_at=self._status.loaded_at if same else self._clock(),
+            origin=origin,
+            rules=len(policy.rules.rules),
+            memberships=len(policy.rules.memberships),
+        )
+
+    def _publish(self, status: StoreStatus) -> None:
+        if status != self._status:
+            self._status = status
+            waiting, self._changed = self._changed, asyncio.Event()
+            waiting.set()

@@ -1,0 +1,148 @@
+"""Turns the files that begin with a header, `scopes.csv` and `expectations.csv`, into checked rows."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+from authz_sidecar.model import Reason
+from authz_sidecar.policy import names
+from authz_sidecar.policy.cells import Columns, cell, fits
+from authz_sidecar.policy.csvrows import Row, read
+from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.names import Misspelt
+from authz_sidecar.rules import Expectation, Pattern, ScopeRow
+from authz_sidecar.strictjson import StrictJsonError, loads
+
+_SCOPES: Final = ("server", "method", "tool", "scopes")
+_EXPECTATIONS: Final = ("subjects", "server", "method", "tool", "scopes", "args", "expect")
+# An expectation begins behind the token, on a configured server: the other reasons cannot come.
+_OUTCOMES: Final = (
+    "allow",
+    "deny",
+    Reason.ALLOWED_BY_RULE.value,
+    Reason.CONDITION_ERROR.value,
+    Reason.DENIED_BY_RULE.value,
+    Reason.INSUFFICIENT_SCOPE.value,
+    Reason.METHOD_UNKNOWN.value,
+    Reason.NO_MATCHING_RULE.value,
+)
+_ONE_EACH: Final = ("user:", "client:", "agent:")
+
+
+def parse_scopes(file: str, data: bytes, places: Columns, found: Findings) -> tuple[ScopeRow, ...]:
+    """Read the scopes that calls need."""
+    rows: list[ScopeRow] = []
+    for row in _body(file, data, _SCOPES, found):
+        places[file, row.line] = row.columns
+        server = cell(row, 0, names.pattern, found)
+        method = cell(row, 1, names.pattern, found)
+        pattern = cell(row, 2, partial(tool, method=row.fields[1].text), found)
+        scopes = cell(row, 3, _some_scopes, found)
+        if server is not None and method is not None and pattern is not None and scopes is not None:
+            rows.append(ScopeRow(server=server, method=method, tool=pattern, scopes=scopes, source=file, line=row.line))
+    return tuple(rows)
+
+
+def parse_expectations(file: str, data: bytes, places: Columns, found: Findings) -> tuple[Expectation, ...]:
+    """Read the policy's own tests."""
+    rows: list[Expectation] = []
+    for row in _body(file, data, _EXPECTATIONS, found):
+        places[file, row.line] = row.columns
+        subjects = cell(row, 0, _subjects, found)
+        server = cell(row, 1, names.literal, found)
+        method = cell(row, 2, names.literal, found)
+        target = cell(row, 3, partial(_target, method=row.fields[2].text), found)
+        scopes = cell(row, 4, names.scopes, found)
+        arguments = cell(row, 5, _arguments, found)
+        expect = cell(row, 6, _outcome, found)
+        if subjects is None or server is None or method is None or target is None:
+            continue
+        if scopes is None or arguments is None or expect is None:
+            continue
+        rows.append(
+            Expectation(
+                subjects=subjects,
+                server=server,
+                method=method,
+                tool=target,
+                scopes=scopes,
+                arguments=arguments,
+                expect=expect,
+                source=file,
+                line=row.line,
+            )
+        )
+    return tuple(rows)
+
+
+def tool(text: str, method: str) -> Pattern:
+    """Read the tool field of a row for this method; URIs must be such that everybody resolves them alike."""
+    found = names.pattern(text)
+    if method.startswith(("resources/", "subscriptions/")) or "://" in found.text:
+        names.check_uri(found)
+    return found
+
+
+def _body(file: str, data: bytes, header: tuple[str, ...], found: Findings) -> Iterator[Row]:
+    """Give the rows below the header that have its length. Without the header nothing else is looked at."""
+    before = len(found.problems)
+    rows = iter(read(file, data, found))
+    first = next(rows, None)
+    spelled = f"expected the header `{','.join(header)}`"
+    if first is None:
+        # A file cut to nothing must not read as "no scopes are needed".
+        if len(found.problems) == before:
+            found.error(file, 0, 0, "no-header", f"is empty, {spelled}")
+        return
+    if tuple(field.text for field in first.fields) != header:
+        found.error(file, first.line, first.fields[0].column, "no-header", f"{quote(first.text)}, {spelled}")
+        return
+    for row in rows:
+        if fits(row, header, "this row", found):
+            yield row
+
+
+def _some_scopes(text: str) -> tuple[str, ...]:
+    if not text:
+        raise Misspelt("empty-field", "no scopes, remove the row when none is needed")
+    return names.scopes(text)
+
+
+def _subjects(text: str) -> tuple[str, ...]:
+    if not text:
+        raise Misspelt("empty-field", "no subjects, name who asks, for example `user:alice role:support`")
+    subjects = tuple(names.member(word) for word in text.split())
+    for prefix in _ONE_EACH:
+        if sum(name.startswith(prefix) for name in subjects) > 1:
+            raise Misspelt("too-many-subjects", f"{quote(text)} has more than one `{prefix}`, a token has one at most")
+    return subjects
+
+
+def _target(text: str, method: str) -> str:
+    """Read what is asked about: empty for a list request itself."""
+    if not text:
+        return ""
+    literal = names.literal(text)
+    tool(text, method)
+    return literal
+
+
+def _arguments(text: str) -> bytes:
+    data = text.encode()
+    if not data:
+        return data
+    try:
+        value = loads(data)
+    except StrictJsonError as error:
+        raise Misspelt("bad-arguments", f"the arguments are not JSON: it {error}") from None
+    if not isinstance(value, dict):
+        raise Misspelt("bad-arguments", f"{quote(text)} is not a JSON object, expected `{{…}}` or nothing")
+    return data
+
+
+def _outcome(text: str) -> str:
+    if text in _OUTCOMES:
+        return text
+    if not text:
+        raise Misspelt("empty-field", "no expectation, expected `allow`, `deny` or a reason")
+    raise Misspelt("unknown-expectation", f"unknown expectation {quote(text)}, {names.expected(text, _OUTCOMES)}")

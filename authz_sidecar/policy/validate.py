@@ -1,0 +1,90 @@
+"""Checks the rows against the configured servers: a name that matches nothing is a typo, and a typo may open."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from authz_sidecar import methods
+from authz_sidecar.methods import METHODS, Kind
+from authz_sidecar.model import Reason, Server
+from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.names import closest
+from authz_sidecar.policy.parse import POLICY, Parsed
+from authz_sidecar.policy.qualify import check_names
+from authz_sidecar.rules import Effect, Pattern, Rule, ScopeRow
+
+_NOTIFICATIONS: Final = "notifications/"
+
+
+def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozenset[str], found: Findings) -> None:
+    """Report rows that name nothing that is configured; `servers` is by name.
+
+    In a deny or scope row that is an error, since the call it was written for stays open; in an allow row a warning.
+    `qualified_by` holds the issuers' aliases when there are several, and is empty when there is one.
+    """
+    rules = parsed.rules
+    if not rules.rules and not found.problems:
+        found.warn(POLICY, 0, 0, "empty-policy", "has no p rows, so everything is denied")
+    check = _Check(parsed, servers, found)
+    for rule in rules.rules:
+        check.row(rule, (2, 3), opens=rule.effect is Effect.DENY)
+    for scope_row in rules.scopes:
+        check.row(scope_row, (0, 1), opens=True)
+    check.expectations()
+    if qualified_by:
+        check_names(parsed, qualified_by, found)
+
+
+class _Check:
+    def __init__(self, parsed: Parsed, servers: Mapping[str, Server], found: Findings) -> None:
+        self._parsed, self._servers, self._found = parsed, servers, found
+
+    def row(self, row: Rule | ScopeRow, fields: tuple[int, int], *, opens: bool) -> None:
+        """Look at the server and the method of a row."""
+        tell = self._found.error if opens else self._found.warn
+        columns = self._parsed.places[row.source, row.line]
+        server_column, method_column = (columns[index] for index in fields)
+        meant = [server for name, server in self._servers.items() if row.server.matches(name)]
+        if not meant:
+            message = f"no configured server matches {quote(str(row.server))}{_near(row.server, self._servers)}"
+            tell(row.source, row.line, server_column, "unknown-server", message)
+        known = frozenset[str]().union(*(server.methods for server in meant))
+        kinds = frozenset(_kinds(row.method, known))
+        if not kinds:
+            near = _near(row.method, METHODS.keys() | known)
+            message = f"no known method matches {quote(str(row.method))}{near}"
+            tell(row.source, row.line, method_column, "unknown-method", message)
+        elif kinds == {Kind.PASS}:
+            message = f"{quote(str(row.method))} needs a valid token and nothing else; this row would do nothing"
+            self._found.error(row.source, row.line, method_column, "method-passes", message)
+        elif kinds == {Kind.LIST} and isinstance(row, ScopeRow):
+            message = f"{quote(str(row.method))} shows what could be called whatever the scopes; this row does nothing"
+            self._found.warn(row.source, row.line, method_column, "scope-on-list", message)
+
+    def expectations(self) -> None:
+        """Look at what the policy's tests name: one that asks about nothing would hold for ever."""
+        for row in self._parsed.rules.expectations:
+            columns = self._parsed.places[row.source, row.line]
+            server = self._servers.get(row.server)
+            if server is None:
+                message = f"no configured server is called {quote(row.server)}"
+                near = _near(Pattern(row.server), self._servers)
+                self._found.error(row.source, row.line, columns[1], "unknown-server", message + near)
+            elif methods.find(row.method, server.methods) is None and row.expect != Reason.METHOD_UNKNOWN:
+                message = f"no known method is called {quote(row.method)}"
+                near = _near(Pattern(row.method), METHODS.keys() | server.methods)
+                self._found.error(row.source, row.line, columns[2], "unknown-method", message + near)
+
+
+def _kinds(method: Pattern, extra: frozenset[str]) -> Iterator[Kind]:
+    """Give how each known method that the pattern matches is judged."""
+    for name in METHODS.keys() | extra:
+        entry = methods.find(name, extra)
+        if entry is not None and method.matches(name):
+            yield entry.kind
+    if method.text.startswith(_NOTIFICATIONS) or (method.prefix and _NOTIFICATIONS.startswith(method.text)):
+        yield Kind.PASS
+
+
+def _near(pattern: Pattern, known: Mapping[str, object] | frozenset[str] | set[str]) -> str:
+    near = closest(pattern.text, known)
+    return f", did you mean {quote(near)}" if near else ""

@@ -1,0 +1,122 @@
+"""A linear engine that keeps the promise of the port, and what the tests of the policy room share."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from authz_sidecar.errors import EngineError, PolicyProblems, Problem
+from authz_sidecar.model import Server
+from authz_sidecar.policy.outcomes import Outcome
+from authz_sidecar.policy.store import PolicyStore
+from authz_sidecar.rules import Rules, ScopeHierarchy, Verdict
+
+SHIPPED = Path(__file__).parents[2] / "policies"
+SERVERS = {"ops-assistant": Server(name="ops-assistant", audience="https://ops.example/mcp")}
+MODEL = (SHIPPED / "model.conf").read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class LinearPolicy:
+    rules: Rules
+
+    async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
+        held = set(subjects)
+        size = 0
+        while size != len(held):
+            size = len(held)
+            held |= {row.role for row in self.rules.memberships if row.member in held}
+        speaking = [
+            rule
+            for rule in self.rules.rules
+            if rule.speaks_to(server, method, tool) and any(rule.subject.matches(name) for name in held)
+        ]
+        return Verdict(
+            allows=tuple(rule for rule in speaking if rule.effect == "allow"),
+            denies=tuple(rule for rule in speaking if rule.effect == "deny"),
+        )
+
+
+class LinearEngine:
+    name = "linear"
+
+    def compile(self, rules: Rules) -> LinearPolicy:
+        return LinearPolicy(rules)
+
+
+class RefusingEngine:
+    """Means something else by every rule, and says so."""
+
+    name = "refusing"
+
+    def compile(self, rules: Rules) -> LinearPolicy:
+        raise PolicyProblems([Problem(rule.source, rule.line, 0, "engine", "not for me") for rule in rules.rules])
+
+
+class BrokenEngine:
+    """Fails to compile with the error that it is made with."""
+
+    name = "broken"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def compile(self, rules: Rules) -> LinearPolicy:
+        raise self.error
+
+
+class SilentEngine:
+    """Compiles anything and answers nothing."""
+
+    name = "silent"
+
+    def compile(self, rules: Rules) -> "SilentEngine":
+        return self
+
+    async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
+        raise EngineError("two engines disagree")
+
+
+def write(directory: Path, files: Mapping[str, bytes | str]) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (directory / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return directory
+
+
+def shipped() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in SHIPPED.iterdir()}
+
+
+class Told:
+    """Keeps the outcomes that a store told, and wakes who waits for one."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self._news.set()
+
+    async def until(self, holds: Callable[[Outcome], bool]) -> Outcome:
+        async with asyncio.timeout(10):
+            while True:
+                for outcome in self.outcomes:
+                    if holds(outcome):
+                        return outcome
+                self._news.clear()
+                await self._news.wait()
+
+
+def make_store(tmp_path: Path, **changes: object) -> PolicyStore:
+    settings: dict[str, object] = {
+        "directory": tmp_path / "policies",
+        "state_dir": tmp_path / "state",
+        "engine": LinearEngine(),
+        "servers": SERVERS,
+        "hierarchy": ScopeHierarchy(),
+        "clock": lambda: 1_000.0,
+        "tell": Told(),
+    }
+    return PolicyStore(**(settings | changes))  # type: ignore[arg-type] # named by the tests
