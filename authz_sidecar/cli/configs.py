@@ -1,5 +1,6 @@
 """`authz-sidecar config`: look at the configuration before it runs."""
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def check(config_path: Path, json_: bool) -> int:
     from authz_sidecar import app, configfile
 
     loaded = configfile.load(config_path)
-    report = app.rehearse(loaded)
+    report = asyncio.run(app.rehearse(loaded))
     if json_:
         dump(
             {

@@ -6,7 +6,6 @@ import click
 from rich.markup import escape
 
 from authz_sidecar.cli.show import YES, as_json, dump, say
-from authz_sidecar.errors import ConfigError
 
 
 @click.group()
@@ -24,12 +23,10 @@ def generate(directory: Path, algorithm: str, json_: bool) -> int:
     The key is marked for development: the sidecar says so at start and in every decision, and accepts it on loopback
     alone. Nothing that exists is overwritten.
     """
-    from authz_sidecar.tokens import mint
+    from authz_sidecar.cli import devkeys
 
-    paths = mint.key_paths(directory)
-    if there := [str(path) for path in paths if path.exists()]:
-        raise ConfigError(f"{there[0]}: exists already; nothing was overwritten")
-    mint.write_keys(directory, algorithm)
+    paths = devkeys.paths(directory)
+    devkeys.write(directory, algorithm)
     if json_:
         dump({"signing_key": str(paths[0]), "jwks_file": str(paths[1]), "algorithm": algorithm})
         return YES

@@ -25,22 +25,24 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
 
     They load as they are. Nothing that exists is overwritten.
     """
+    from pydantic import ValidationError
+
+    from authz_sidecar.cli import devkeys
     from authz_sidecar.config import Server
-    from authz_sidecar.tokens import mint
 
     try:
         Server(name=server, audience=audience)
-    except ValueError as error:
-        raise ConfigError(f"--server or --audience: {error.errors()[0]['msg']}") from None  # type: ignore[attr-defined]
-    wanted = [*(directory / name for name in _FILES), *mint.key_paths(directory / "keys")]
-    if there := [str(path) for path in wanted if path.exists()]:
-        raise ConfigError(f"{there[0]}: exists already; `init` overwrites nothing")
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise ConfigError(f"--{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}".replace("--name", "--server")) from None
+    wanted = [*(directory / name for name in _FILES), *devkeys.paths(directory / "keys")]
+    devkeys.refuse_existing(wanted)
     for name in _FILES:
         template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(template.read_text("utf-8").replace("my-server", server).replace("@AUDIENCE@", audience), "utf-8")
-    mint.write_keys(directory / "keys")
+    devkeys.write(directory / "keys")
     if json_:
         dump({"written": [str(path) for path in wanted]})
         return YES

@@ -1,0 +1,52 @@
+"""A look at configuration and policy before they run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from authz_sidecar.app import translate
+from authz_sidecar.config import Config
+from authz_sidecar.engines import registry
+from authz_sidecar.errors import Problem
+from authz_sidecar.policy.check import check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a look at configuration or policy found."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    expectations_run: int
+    revision: str
+    summary: str
+
+
+async def examine(config: Config, directory: Path | None = None) -> Report:
+    """Check a policy directory, the configured one by default, without putting it in force."""
+    where = directory or config.at(config.policy.path)
+    found = await check(
+        where,
+        engine=registry.load(config.policy.engine),
+        servers=translate.servers(config),
+        qualified_by=translate.qualified_by(config),
+        claim_mapping=translate.claim_mapping(config),
+        hierarchy=translate.hierarchy(config),
+    )
+    rows = found.rules
+    return Report(
+        problems=found.problems,
+        warnings=found.warnings,
+        expectations_run=found.expectations_run,
+        revision=found.revision or "",
+        summary=(
+            f"{len(rows.rules)} rules, {len(rows.memberships)} memberships, {len(rows.scopes)} scope rows, "
+            f"{found.expectations_run} expectations hold"
+        ),
+    )
+
+
+async def rehearse(config: Config) -> Report:
+    """Read everything that `serve` reads, keys and addresses too; raises `ConfigError`."""
+    translate.issuers(config)
+    translate.tcp(config)
+    return await examine(config)

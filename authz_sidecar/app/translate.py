@@ -1,0 +1,97 @@
+"""From the configuration to what the rooms are built of."""
+
+from authz_sidecar.config import Config
+from authz_sidecar.config import Issuer as IssuerConfig
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.model import Mode, Server
+from authz_sidecar.rules import ScopeHierarchy
+from authz_sidecar.server.listen import Tcp, Tls
+from authz_sidecar.tokens.issuer import Issuer
+from authz_sidecar.tokens.keys import load_keys, load_secret
+
+
+def servers(config: Config) -> dict[str, Server]:
+    """Give the configured servers by name."""
+    return {
+        one.name: Server(
+            name=one.name, audience=one.audience, mode=Mode(one.mode), methods=frozenset(one.methods)
+        )
+        for one in config.servers
+    }
+
+
+def issuers(config: Config) -> tuple[Issuer, ...]:
+    """Read the keys of every issuer; raises `ConfigError`."""
+    several = len(config.issuers) > 1
+    found = tuple(_issuer(config, one, qualify=several) for one in config.issuers)
+    if development := [one.alias for one in found if one.development]:
+        # A key that lies beside the configuration must never open what other people rely on.
+        if several:
+            raise ConfigError(f"the issuer `{development[0]}` is for development and cannot stand beside another issuer")
+        if config.listen.tls_cert_file:
+            raise ConfigError(f"the issuer `{development[0]}` is for development: remove TLS and listen on loopback")
+    return found
+
+
+def _issuer(config: Config, one: IssuerConfig, *, qualify: bool) -> Issuer:
+    keys = load_secret(config.at(one.secret_file)) if one.secret_file else load_keys(config.at(one.jwks_file or one.pem_file))
+    return Issuer(
+        alias=one.alias,
+        issuer=one.issuer,
+        algorithms=frozenset(one.algorithms),
+        keys=keys,
+        user_claim=one.user_claim,
+        roles_claim=one.roles_claim,
+        groups_claim=one.groups_claim,
+        qualify=qualify,
+        leeway=float(one.leeway_seconds),
+        types=frozenset(one.token_types),
+        required_claims=frozenset(one.required_claims),
+        development=one.development or any(key.development for key in keys.keys),
+    )
+
+
+def hierarchy(config: Config) -> ScopeHierarchy:
+    """Close `[scopes.implies]` over itself: what a scope stands for may stand for more."""
+    direct = config.scopes.implies
+    closed: dict[str, frozenset[str]] = {}
+    for scope in direct:
+        found: set[str] = set()
+        waiting = list(direct[scope])
+        while waiting:
+            implied = waiting.pop()
+            if implied not in found:
+                found.add(implied)
+                waiting += direct.get(implied, ())
+        closed[scope] = frozenset(found)
+    return ScopeHierarchy(implies=closed)
+
+
+def claim_mapping(config: Config) -> bytes:
+    """Spell what turns claims into names: a change of it is a change of the policy."""
+    return repr(
+        [(one.alias, one.issuer, one.user_claim, one.roles_claim, one.groups_claim) for one in config.issuers]
+    ).encode()
+
+
+def qualified_by(config: Config) -> frozenset[str]:
+    """Give the aliases that names must carry: all of them, as soon as there are two."""
+    return frozenset(one.alias for one in config.issuers) if len(config.issuers) > 1 else frozenset()
+
+
+def tcp(config: Config) -> Tcp | None:
+    """Give the TCP address to listen on; raises `ConfigError`."""
+    if not config.listen.tcp:
+        return None
+    host, colon, port = config.listen.tcp.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ConfigError(f"`listen.tcp`: `{config.listen.tcp}` is not HOST:PORT")
+    tls = None
+    if config.listen.tls_cert_file:
+        authority = config.listen.client_ca_file
+        tls = Tls(
+            cert_file=config.at(config.listen.tls_cert_file),
+            key_file=config.at(config.listen.tls_key_file),
+            client_ca_file=config.at(authority) if authority else None,
+        )
+    return Tcp(host=host.strip("[]"), port=int(port), tls=tls)

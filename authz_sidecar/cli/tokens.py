@@ -1,0 +1,174 @@
+"""`authz-sidecar token`: make a token for development, and explain any token without trusting it."""
+
+import json
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, config_option, dump, err, say
+from authz_sidecar.errors import ConfigError
+
+
+@click.group()
+def token() -> None:
+    """Make a development token; explain any token."""
+
+
+@token.command()
+@click.option("--sub", "subject", required=True, help="Who it is for: `user:SUB` in the policy.")
+@click.option("--scope", "scopes", multiple=True, help="A scope; may be given several times.")
+@click.option("--role", "roles", multiple=True, help="A role, put where the issuer's `roles_claim` says.")
+@click.option("--server", default="", help="Whose audience it gets; default: the only configured server.")
+@click.option("--client-id", default="", help="The OAuth client that it is issued to.")
+@click.option("--ttl", default=3600, show_default=True, type=click.IntRange(1, 86_400), help="Seconds until it ends.")
+@click.option("--claim", "claims", multiple=True, metavar="NAME=VALUE", help="A further claim; VALUE may be JSON.")
+@click.option("--key", type=click.Path(path_type=Path), help="The signing key; default: beside `jwks_file`.")
+@config_option
+@as_json
+def mint(
+    subject: str,
+    scopes: tuple[str, ...],
+    roles: tuple[str, ...],
+    server: str,
+    client_id: str,
+    ttl: int,
+    claims: tuple[str, ...],
+    key: Path | None,
+    config_path: Path,
+    json_: bool,
+) -> int:
+    """Sign a token for development with the local key that `init` or `keys generate` made.
+
+    The token goes to standard output, the remark that it is for development to standard error.
+    """
+    from authz_sidecar import app, configfile
+    from authz_sidecar.cli import devkeys
+    from authz_sidecar.tokens import mint as minting
+
+    config = configfile.load(config_path)
+    issuer = next((one for one in config.issuers if one.development and one.jwks_file), None)
+    if issuer is None:
+        raise ConfigError(f"{config_path}: no issuer is marked `development = true`; only those tokens are minted here")
+    servers = app.servers(config)
+    if not server and len(servers) > 1:
+        raise ConfigError(f"--server is needed, one of {', '.join(servers)}")
+    if server and server not in servers:
+        raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(servers)}")
+    path = key or devkeys.paths(config.at(issuer.jwks_file).parent)[0]
+    now = int(time.time())
+    body: dict[str, Any] = {
+        "iss": issuer.issuer,
+        "aud": servers[server or next(iter(servers))].audience,
+        "sub": subject,
+        "iat": now,
+        "exp": now + ttl,
+        "jti": secrets.token_urlsafe(12),
+    }
+    if scopes:
+        body["scope"] = " ".join(scopes)
+    if client_id:
+        body["client_id"] = client_id
+    if issuer.roles_claim:
+        _put(body, issuer.roles_claim, list(roles))
+    elif roles:
+        raise ConfigError(f"--role: the issuer `{issuer.alias}` has no `roles_claim`; give roles by `g` rows instead")
+    for claim in claims:
+        name, equals, value = claim.partition("=")
+        if not equals:
+            raise ConfigError(f"--claim `{claim}`: expected NAME=VALUE")
+        _put(body, name, _value(value))
+    signed = minting.mint(minting.read_keys(path)[0], body)
+    if json_:
+        dump({"token": signed, "claims": body, "development": True})
+    else:
+        click.echo(signed)
+        err().print(f"[dim]for development only: signed with {escape(str(path))}, ends in {ttl} s[/]")
+    return YES
+
+
+def _put(body: dict[str, Any], path: str, value: object) -> None:
+    *outer, last = path.split(".") if path.count("/") == 0 else [path]
+    for name in outer:
+        body = body.setdefault(name, {})
+    body[last] = value
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@token.command("inspect")
+@click.argument("token_text", metavar="TOKEN|-")
+@click.option("--server", default="", help="Check the audience of this server.")
+@config_option
+@as_json
+def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
+    """Explain a token without trusting it: issuer, key, every check, and who the caller would be.
+
+    `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it would be refused.
+    """
+    from authz_sidecar import app, configfile
+    from authz_sidecar.tokens.inspect import inspect
+
+    config = configfile.load(config_path)
+    known = app.servers(config)
+    if server and server not in known:
+        raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(known)}")
+    only = known[server] if server else next(iter(known.values())) if len(known) == 1 else None
+    text = sys.stdin.read(1_048_576).strip() if token_text == "-" else token_text  # noqa: S105 - standard input
+    found = inspect(text, app.issuers(config), only, time.time)
+    if json_:
+        dump(_as_json(found))
+    else:
+        _explain(found)
+    return YES if found else ANSWERED_NO
+
+
+def _as_json(found: Any) -> dict[str, object]:
+    return {
+        "accepted": bool(found),
+        "reason": found.reason,
+        "signed": found.signed,
+        "issuer": found.issuer,
+        "key": found.key,
+        "header": dict(found.header),
+        "claims": dict(found.claims),
+        "subjects": list(found.principal.subjects) if found.principal else [],
+        "checks": [
+            {"check": one.check, "outcome": one.outcome, "sentence": one.sentence, "reason": one.reason}
+            for one in found.findings
+        ],
+    }
+
+
+def _explain(found: Any) -> None:
+    hearsay = "" if found.signed else "  [yellow]not verified: anybody could have written this[/]"
+    for title, members in (("header", found.header), ("claims", found.claims)):
+        if members:
+            say(f"[bold]{title}[/]{hearsay}")
+            for name, value in members.items():
+                say(f"  {escape(str(name))}  {escape(_shown(str(name), value))}")
+    say("[bold]checks[/]")
+    marks = {"passed": "[green]passed[/] ", "failed": "[red]failed[/] ", "skipped": "[dim]skipped[/]"}
+    for one in found.findings:
+        reason = f"  [red]{one.reason}[/]" if one.reason else ""
+        say(f"  {marks[one.outcome]}  {escape(one.check)}: {escape(one.sentence)}{reason}")
+    if found.principal:
+        say(f"[bold green]accepted[/]  the policy knows the caller as {escape(' '.join(found.principal.subjects))}")
+    else:
+        say(f"[bold red]refused[/]  {found.reason}")
+
+
+def _shown(name: str, value: object) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    if name in ("exp", "iat", "nbf") and isinstance(value, (int, float)) and abs(value) < 1e11:
+        return f"{text}  ({time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(value))})"
+    return text
