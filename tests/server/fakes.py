@@ -25,22 +25,20 @@ def principal(user: str = "alice", **fields: Any) -> Principal:
 
 def answer(query: Query, **fields: Any) -> Answer:
     """Answer as a decider would: the token is the user's name, and tools that begin with `ok` are allowed."""
-    given = dict(
-        decisions=tuple(decision(asked) for asked in query.questions),
-        decision_id="d-1",
-        revision=REVISION,
-        server=query.server or "ops",
-        principal=principal(query.token.text or "nobody"),
-    )
+    given = {
+        "decisions": tuple(decision(asked) for asked in query.questions),
+        "decision_id": "d-1",
+        "revision": REVISION,
+        "server": query.server or "ops",
+        "principal": principal(query.token.text or "nobody"),
+    }
     return Answer(**(given | fields))
 
 
 def decision(asked: Question) -> Decision:
     if asked.tool.startswith("ok"):
         rule = RuleRef(source="policy.csv", line=3, text="p, role:x, *, *, ok*, allow", allow=True)
-        return Decision(
-            allowed=True, reason=Reason.ALLOWED_BY_RULE, rules=(rule,), required_scopes=("tickets:write",)
-        )
+        return Decision(allowed=True, reason=Reason.ALLOWED_BY_RULE, rules=(rule,), required_scopes=("tickets:write",))
     return Decision(allowed=False, reason=Reason.NO_MATCHING_RULE)
 
 
