@@ -24,7 +24,7 @@ def build(database: Path, *, protected: bool = True, sidecar: str = SIDECAR, **o
     store = Store(database)
     assistant = server.build(store, _verified if protected else _unprotected)
 
-    @assistant.custom_route("/health", ["GET"])
+    @assistant.custom_route("/health", ["GET"])  # type: ignore[untyped-decorator] # the SDK gives it no type
     async def health(_request: Request) -> Response:
         await run_in_threadpool(store.summary)
         return JSONResponse({"status": "ok"})

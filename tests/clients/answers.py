@@ -48,7 +48,7 @@ class Table(rpc.AuthorizationServiceServicer):
 async def serving(address: str) -> AsyncIterator[tuple[Table, str]]:
     """Serve the table on `unix:PATH` or `127.0.0.1:0`; give it and the address to call."""
     server, table = grpc.aio.server(), Table()
-    rpc.add_AuthorizationServiceServicer_to_server(table, server)
+    rpc.add_AuthorizationServiceServicer_to_server(table, server)  # type: ignore[no-untyped-call] # generated
     port = server.add_insecure_port(address)
     await server.start()
     try:
