@@ -1,0 +1,139 @@
+"""One request at the MCP endpoint: ask about it, then forward the very bytes or say no."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_adapter import asked as reading
+from mcp_adapter.asgi_types import App, Receive, Scope
+from mcp_adapter.asked import Asked
+from mcp_adapter.body import Replay
+from mcp_adapter.challenge import ALLOW, Answered, Challenger
+from mcp_adapter.filter import Filter
+from mcp_adapter.gate import Gate, Ruling, Way
+from mcp_adapter.headers import Headers, RawHeaders, without_token
+from mcp_adapter.outcome import Tap
+from mcp_adapter.pdp import Item
+from mcp_adapter.principal import SCOPE_KEY, Principal
+from mcp_adapter.record import Entry
+from mcp_adapter.refusal import INVALID_REQUEST, Refusal
+from mcp_adapter.reply import Reply
+from mcp_adapter.sessions import Sessions
+
+DECISION_KEY: Final = "authz.decision"
+_SESSION: Final = b"mcp-session-id"
+_OUTCOMES: Final = {
+    Way.BAD_REQUEST: "refused",
+    Way.OBSERVE: "observed",
+    Way.PASS: "allowed",
+    Way.UNANSWERED: "unanswered",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Serves the MCP endpoint of one server."""
+
+    app: App
+    gate: Gate
+    challenger: Challenger
+    sessions: Sessions
+    max_body: int
+    patience: float = 30.0
+    """Seconds that a client has to send its body."""
+
+    async def serve(self, scope: Scope, headers: Headers, receive: Receive, reply: Reply, entry: Entry) -> None:
+        """Answer one request; raises `Refusal` for one that is not well formed, and `Gone`."""
+        http_method = scope["method"]
+        if http_method == "OPTIONS":
+            entry.outcome = "public"
+            await reply.answer(Answered(status=204, headers=(ALLOW,), body=b""))
+            return
+        if http_method != "POST" and http_method not in reading.BODILESS:
+            raise Refusal(405, INVALID_REQUEST, "this method is not served here")
+        entry.protocol_version = headers.text(b"mcp-protocol-version")
+        entry.traceparent = headers.text(b"traceparent")
+        entry.token = token = headers.token()
+        if http_method == "POST" and not token and await self._turned_away(reply, entry):
+            return
+        asked = await reading.read(http_method, headers, receive, limit=self.max_body, patience=self.patience)
+        reading.note(entry, asked)
+        ruling = await self.gate.judge(token, asked.items, entry.request_id)
+        _remember(entry, ruling)
+        if ruling:
+            await self._forward(scope, asked, ruling, receive, reply, entry)
+        else:
+            await reply.answer(self.challenger.ruled(ruling, asked.id, token_sent=bool(token)))
+
+    async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
+        """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""
+        ruling = await self.gate.judge("", (Item(method=""),), entry.request_id)
+        if ruling.way not in (Way.CHALLENGE, Way.UNANSWERED):
+            return False
+        _remember(entry, ruling)
+        await reply.answer(self.challenger.ruled(ruling, None, token_sent=False))
+        return True
+
+    async def _forward(
+        self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
+    ) -> None:
+        session = self._open(asked, ruling, entry)
+        filtering, tap = self._filter(asked, ruling, entry), None
+        if asked.message is not None and asked.message.method == "tools/call":
+            tap = Tap(asked.id)
+
+        def rewrite(raw: RawHeaders) -> RawHeaders:
+            return self._seal(raw, asked, ruling, entry)
+
+        reply.expect(asked.id, rewrite=rewrite, filtering=filtering, tap=tap)
+        onward = {
+            **scope,
+            "headers": asked.headers.onward(session=session, legacy=not asked.modern),
+            "query_string": without_token(scope.get("query_string", b"")),
+            "extensions": {},  # the answer must pass us as plain events
+            SCOPE_KEY: _principal(ruling),
+            DECISION_KEY: ruling.answer,
+        }
+        await self.app(onward, Replay(asked.body, receive), reply.send)
+
+    def _filter(self, asked: Asked, ruling: Ruling, entry: Entry) -> Filter | None:
+        if not asked.lists or ruling.way is not Way.PASS:
+            return None
+
+        async def sift(items: Sequence[Item]) -> tuple[bool, ...]:
+            return await self.gate.sift(entry.token, items, entry.request_id)
+
+        return Filter(sift, modern=asked.modern)
+
+    def _open(self, asked: Asked, ruling: Ruling, entry: Entry) -> str:
+        """Give the session id as the server knows it; raises `Refusal` (404) for one of somebody else."""
+        sealed = asked.headers.get(_SESSION)
+        if sealed is None or asked.modern:  # the stateless era has none: "ignore it, do not mint or echo"
+            return ""
+        session = self.sessions.open(sealed.decode("latin-1"), _principal(ruling), asked.id)
+        entry.session = self.sessions.digest(session)
+        return session
+
+    def _seal(self, raw: RawHeaders, asked: Asked, ruling: Ruling, entry: Entry) -> RawHeaders:
+        """Let the client see no session id but one that is bound to it."""
+        sealed: RawHeaders = []
+        for name, value in raw:
+            if bytes(name).lower() != _SESSION:
+                sealed.append((name, value))
+            elif not asked.modern:
+                session = bytes(value).decode("latin-1")
+                entry.session = self.sessions.digest(session)
+                sealed.append((_SESSION, self.sessions.seal(session, _principal(ruling)).encode("latin-1")))
+        return sealed
+
+
+def _remember(entry: Entry, ruling: Ruling) -> None:
+    entry.outcome = _OUTCOMES.get(ruling.way, "denied")
+    entry.reason, entry.detail, entry.rules = ruling.reason, ruling.detail, ruling.rules
+    if ruling.answer is not None:
+        entry.decision_id, entry.revision = ruling.answer.decision_id, ruling.answer.revision
+        entry.principal = ruling.answer.principal
+
+
+def _principal(ruling: Ruling) -> Principal | None:
+    return None if ruling.answer is None else ruling.answer.principal

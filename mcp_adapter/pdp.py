@@ -1,0 +1,97 @@
+"""What the adapter asks of a policy decision point, and what it hears back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from authz_sidecar.events import RuleLine
+from mcp_adapter.principal import Principal
+
+LARGEST_BATCH: Final = 1000
+"""Items of one CheckBatch, by the wire contract."""
+
+
+class Fault(StrEnum):
+    """Why there is no answer."""
+
+    INTERNAL = "internal"
+    INVALID = "invalid"
+    """The question is out of bounds: whoever sent the request has to mend it."""
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"
+
+
+class Unanswered(Exception):
+    """The decision point could not answer: nobody is let through. `public` may reach the caller, `str(exc)` may not."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        """Take why, and the detail for our log."""
+        super().__init__(f"{fault}: {detail}")
+        self.fault: Final = fault
+        self.public: Final = detail if fault is Fault.INVALID else "the authorization service did not answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What is asked: may the caller do `method` on `tool`?"""
+
+    method: str
+    tool: str = ""
+    arguments: bytes = b""
+    """The arguments of the call as the very bytes that were received: a JSON object, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer on one item. It is true only when it allows."""
+
+    allowed: bool
+    reason: str
+    """As in the decision log, for example `no_matching_rule`."""
+    message: str = ""
+    rules: tuple[RuleLine, ...] = ()
+    required_scopes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Answer for `if decision:`; a plain dataclass would always be true."""
+        return self.allowed
+
+    @property
+    def about_token(self) -> bool:
+        """True when the caller was never verified."""
+        return self.reason.startswith("token_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The decisions on one question, in the order of its items, by one policy revision."""
+
+    decisions: tuple[Decision, ...]
+    principal: Principal | None = None
+    revision: str = ""
+    decision_id: str = ""
+    expires_at: float = 0.0
+    """When the token ends, in seconds since the epoch; 0 when that is not known."""
+    observe: bool = False
+    """True when the operator wants a no to be logged and not enforced."""
+
+    def __bool__(self) -> bool:
+        """True when everything that was asked is allowed."""
+        return bool(self.decisions) and all(self.decisions)
+
+
+class Pdp(Protocol):
+    """Answers. The promise of `SidecarClient`, for tests and for whoever embeds the decision."""
+
+    async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
+        """Ask about one item; raises `Unanswered` when there is no answer."""
+        ...
+
+    async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
+        """Ask about 1 to 1,000 items; the answer holds a decision for each, or `Unanswered` is raised."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what the running loop holds open."""
+        ...

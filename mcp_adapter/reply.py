@@ -1,0 +1,176 @@
+"""The way out: sends what the server answers, after taking out what the caller may not see."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from mcp_adapter import media
+from mcp_adapter.asgi_types import Event, Send
+from mcp_adapter.challenge import Answered, error_body
+from mcp_adapter.filter import Filter, Unreadable
+from mcp_adapter.outcome import Tap
+from mcp_adapter.pdp import Unanswered
+from mcp_adapter.record import Entry
+from mcp_adapter.refusal import UNANSWERED
+from mcp_adapter.sse import Block, Events, TooLong
+
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+"""Bytes of a list, or of one event on a stream that may hold a list."""
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Reply:
+    """Sends one response. What cannot be filtered is replaced by an error, and the rest of it is dropped."""
+
+    def __init__(self, send: Send, entry: Entry) -> None:
+        """Take where to send, and where to note what became of it."""
+        self.started = False
+        self.complete = False
+        self.expected = False
+        self._send = send
+        self._entry = entry
+        self._request_id: str | int | None = None
+        self._filter: Filter | None = None
+        self._tap: Tap | None = None
+        self._rewrite: Callable[[RawHeaders], RawHeaders] = list
+        self._held: Event | None = None
+        self._whole = bytearray()
+        self._json = False
+        self._events: Events | None = None
+        self._broken = False
+        self._lock = asyncio.Lock()
+
+    def expect(
+        self,
+        request_id: str | int | None = None,
+        *,
+        rewrite: Callable[[RawHeaders], RawHeaders] = list,
+        filtering: Filter | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        """Say what the answer will be to, before the server is called."""
+        self.expected = True
+        self._request_id, self._rewrite, self._filter, self._tap = request_id, rewrite, filtering, tap
+
+    async def answer(self, answered: Answered) -> None:
+        """Send an answer of our own."""
+        headers = list(answered.headers)
+        await self._out({"type": "http.response.start", "status": answered.status, "headers": headers})
+        await self._out({"type": "http.response.body", "body": answered.body, "more_body": False})
+
+    async def send(self, event: Event) -> None:
+        """Take an event of the server; what comes after the end is dropped."""
+        # INVARIANT: events leave in the order in which they came, also where a server sends from two tasks at once.
+        async with self._lock:
+            if self.complete or self._broken:
+                return
+            self._broken = True  # INVARIANT: after a fault in here, nothing that was not filtered follows
+            try:
+                await self._take(event)
+            except (Unanswered, Unreadable, TooLong) as error:
+                await self._give_up(error)
+            self._broken = False
+
+    async def _take(self, event: Event) -> None:
+        match event["type"]:
+            case "http.response.start":
+                await self._start({**event, "headers": self._rewrite(list(event.get("headers", ())))})
+            case "http.response.body":
+                await self._body(event.get("body", b""), more=event.get("more_body", False))
+            case _:
+                pass  # an extension: its bytes would pass unseen
+
+    async def _start(self, event: Event) -> None:
+        found = {bytes(name).lower(): bytes(value) for name, value in event["headers"]}
+        kind = media.parse(found.get(b"content-type", b""))
+        streams = kind is not None and kind[0] == media.EVENTS
+        if self._tap is not None:
+            self._tap.streams = streams
+        if self._filter is None:
+            await self._out(event)
+        elif found.get(b"content-encoding", b"identity").lower() != b"identity":
+            self._held = event
+            raise Unreadable("the server's answer is compressed")
+        elif streams:
+            self._events = Events(LARGEST_ANSWER)
+            await self._out({**event, "headers": _without_length(event["headers"])})
+        else:
+            self._held = event
+            self._json = kind is not None and kind[0] == media.JSON
+
+    async def _body(self, body: bytes, *, more: bool) -> None:
+        if self._tap is not None:
+            self._tap.take(body)
+        if self._events is not None:
+            await self._stream(self._events, body, more=more)
+        elif self._held is not None:
+            self._whole += body
+            if len(self._whole) > LARGEST_ANSWER:
+                raise Unreadable("the server's answer is too long to be filtered")
+            if not more:
+                await self._list(self._held, bytes(self._whole))
+        else:
+            await self._out({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _list(self, start: Event, body: bytes) -> None:
+        """Send a whole answer, filtered. Errors in plain words pass; anything else that is no JSON does not."""
+        if self._json and body.strip() and self._filter is not None:
+            body = await self._filter.payload(body)
+            self._count()
+        elif body.strip() and start["status"] < 400:
+            raise Unreadable("the server's answer is neither JSON nor a stream of events")
+        length = (b"content-length", str(len(body)).encode("ascii"))
+        await self._out({**start, "headers": [*_without_length(start["headers"]), length]})
+        await self._out({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _stream(self, events: Events, body: bytes, *, more: bool) -> None:
+        for block in events.feed(body):
+            await self._block(block)
+        if not more:
+            for block in events.end():
+                await self._block(block)
+            await self._out({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _block(self, block: Block) -> None:
+        out = block.raw
+        if block.data and self._filter is not None:
+            try:
+                data = await self._filter.payload(block.data)
+            except Unreadable:
+                if block.event == "message":
+                    raise
+            else:
+                out = block.raw if data == block.data else block.saying(data)
+                self._count()
+        await self._out({"type": "http.response.body", "body": out, "more_body": True})
+
+    async def _give_up(self, error: Exception) -> None:
+        """Close, with an error in place of what could not be filtered."""
+        self._entry.outcome, self._entry.detail = "unanswered", str(error)
+        body = error_body(self._request_id, UNANSWERED, "the answer could not be filtered for this caller", {})
+        if self.started:
+            body = b"event: message\n" + b"data: " + body + b"\n\n"
+            await self._out({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        status = 503 if isinstance(error, Unanswered) else 500
+        headers = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii")))
+        await self.answer(Answered(status=status, headers=(*headers, (b"cache-control", b"no-store")), body=body))
+
+    def _count(self) -> None:
+        if self._filter is not None:
+            self._entry.listed, self._entry.hidden = self._filter.listed, self._filter.hidden
+
+    async def _out(self, event: Event) -> None:
+        if event["type"] == "http.response.start":
+            self.started = True
+            self._entry.status = event["status"]
+        elif not event["more_body"]:
+            self.complete = True
+            if self._tap is not None:
+                self._entry.tool_error = self._tap.failed()
+        await self._send(event)
+
+
+def _without_length(headers: RawHeaders) -> RawHeaders:
+    return [(name, value) for name, value in headers if bytes(name).lower() != b"content-length"]
