@@ -4,17 +4,17 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
-from authz_sidecar.app.telling import Telling
+from authz_sidecar.app.telling import Desk, Telling
 from authz_sidecar.audit.digest import Digester, load_or_create_key
 from authz_sidecar.audit.ledger import Ledger
 from authz_sidecar.audit.sinks import ConsoleSink, Fanout, StreamSink
@@ -22,8 +22,10 @@ from authz_sidecar.config import Config
 from authz_sidecar.decide import Decider
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.events import SCHEMA_VERSION, AdminEvent
+from authz_sidecar.http.app import http_app
 from authz_sidecar.http.listen import HttpServer
-from authz_sidecar.http.metrics import Metrics
+from authz_sidecar.http.metrics import CountedLog, Metrics
 from authz_sidecar.linelog import LineLog, LineSink
 from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.policy.watch import watch
@@ -42,3 +44,174 @@ def new_ids() -> NewId:
     """Name decisions: random for the process, counted within it, so that making one costs nothing."""
     boot, numbers = token_hex(8), count(1)
     return lambda: f"{boot}-{next(numbers):x}"
+
+
+def open_ledger(config: Config) -> Ledger:
+    """Open the decision log; raises `ConfigError`."""
+    audit = config.audit
+    digest_key = config.at(audit.digest_key_file) if audit.digest_key_file else config.state / "audit-digest.key"
+    digest = Digester(load_or_create_key(digest_key))
+    console = [ConsoleSink(sys.stderr, colors=sys.stderr.isatty())] if audit.console else []
+    if audit.path == "-":
+        out: LineSink = StreamSink(sys.stdout.buffer)
+        return Ledger(sink=Fanout(out, *console), digest=digest, clock=time.time, when_full=audit.when_full)
+    path = (config.at(audit.path) if audit.path else config.state / "audit") / "decisions.jsonl"
+    try:
+        file = LineLog(path, limit=audit.queue_lines)
+    except OSError as error:
+        raise ConfigError(f"the decision log {path} cannot be opened: {error.strerror}") from None
+    return Ledger(
+        sink=Fanout(file, *console),
+        digest=digest,
+        clock=time.time,
+        when_full=audit.when_full,
+        written=lambda: file.written,
+        room=audit.queue_lines,
+    )
+
+
+async def serve(config: Config, *, stop: asyncio.Event | None = None, started: asyncio.Event | None = None) -> None:
+    """Answer until SIGTERM, SIGINT or `stop`; raises `ConfigError` when it cannot begin.
+
+    `started` is set when the doors are open. Calls in flight are finished, the log is flushed, sockets are removed.
+    """
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError):  # not the main thread: whoever runs us stops us by `stop`
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    sidecar = Sidecar(config)
+    try:
+        await sidecar.open()
+        if started is not None:
+            started.set()
+        await stop.wait()
+    finally:
+        await sidecar.close()
+
+
+class Sidecar:
+    """Every room, connected."""
+
+    def __init__(self, config: Config) -> None:
+        """Build; raises `ConfigError`. Nothing is opened but the decision log."""
+        servers = translate.servers(config)
+        issuers = translate.issuers(config)
+        hierarchy = translate.hierarchy(config)
+        engine = registry.load(config.policy.engine)
+        _make_private(config)
+        extra = frozenset().union(*(server.methods for server in servers.values()))
+        self.metrics = Metrics(servers=servers, methods=extra)
+        new_id = new_ids()
+        self._ledger = open_ledger(config)
+        self.store = PolicyStore(
+            directory=config.at(config.policy.path),
+            state_dir=config.state,
+            engine=engine,
+            servers=servers,
+            qualified_by=translate.qualified_by(config),
+            claim_mapping=translate.claim_mapping(config),
+            hierarchy=hierarchy,
+            clock=time.time,
+            tell=Telling(ledger=self._ledger, counts=self.metrics),
+        )
+        decider = Decider(
+            policies=self.store,
+            verifier=JwtVerifier(issuers, clock=time.time),
+            log=CountedLog(self._ledger, self.metrics),
+            servers=servers,
+            new_id=new_id,
+            scopes=hierarchy,
+        )
+        self._engine = engine.name
+        self._development = tuple(one.alias for one in issuers if one.development)
+        desk = Desk(
+            store=self.store,
+            engine=engine.name,
+            servers=tuple(servers.values()),
+            development=self._development,
+        )
+        self._grpc = GrpcServer(
+            decider=decider,
+            news=desk,
+            meter=self.metrics,
+            new_id=new_id,
+            socket=config.data_socket,
+            tcp=translate.tcp(config),
+            admin=desk,
+            admin_socket=config.admin_socket,
+            options=Options(max_message=config.listen.max_message_bytes),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._http: HttpServer | None = None
+        if config.http.bind:
+            host, _, port = config.http.bind.rpartition(":")
+            app = http_app(metrics=self.metrics, not_ready=self._not_ready, hosts=config.http.allowed_hosts)
+            self._http = HttpServer(app, host=host.strip("[]"), port=int(port))
+        self.metrics.audit(lines=lambda: self._ledger.lines, dropped=lambda: self._ledger.dropped)
+        self._closing = False
+
+    async def open(self) -> None:
+        """Open the doors, then load the policy; not ready in between. Raises `ConfigError`."""
+        _log.info("starting", version=__version__, engine=self._engine)
+        for alias in self._development:
+            _log.warning("development_issuer", issuer=alias, note="its keys are for development; replace them")
+        targets = await self._grpc.start()
+        http = await self._http.start() if self._http else None
+        self._keep(self._follow())
+        self._keep(self._ledger.tend())
+        self._admin("start", "listening")
+        await self.store.load()
+        self._keep(watch(self.store))
+        _log.info("listening", grpc=list(targets), http=http, ready=self._not_ready() is None)
+
+    async def close(self) -> None:
+        """Turn not ready, finish what is in flight, stop, flush the log."""
+        self._closing = True
+        _log.info("stopping", grace_seconds=GRACE_SECONDS)
+        await self._grpc.drain(GRACE_SECONDS)
+        if self._http:
+            await self._http.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._admin("stop", "stopped")
+        await asyncio.to_thread(self._ledger.close)
+        _log.info("stopped")
+
+    def _not_ready(self) -> str | None:
+        if self._closing:
+            return "stopping"
+        return None if self.store.status.revision else "no policy is loaded; see `authz-sidecar policy status`"
+
+    async def _follow(self) -> None:
+        """Show each state of the policy in metrics and health."""
+        async for state in self.store.changes():
+            self.metrics.stale(state.stale)
+            self.metrics.ready(state.revision is not None)
+            if state.revision is not None and state.loaded_at is not None:
+                self.metrics.policy(revision=state.revision, loaded_at=state.loaded_at)
+            await self._grpc.set_ready(state.revision is not None)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say that a task of ours died; it never should, and nothing is lost silently."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.metrics.failed("task")
+            _log.error("task_died", task=task.get_name(), error=type(error).__name__)
+
+    def _admin(self, action: str, outcome: str) -> None:
+        revision = self.store.status.revision or ""
+        self._ledger.admin(AdminEvent(v=SCHEMA_VERSION, time="", action=action, outcome=outcome, revision=revision))
+
+
+def _make_private(config: Config) -> None:
+    """Make the state directory ours alone; keys and the last good policy lie there."""
+    state = config.state
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"`state_dir` {state}: {error.strerror}") from None

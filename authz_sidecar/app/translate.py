@@ -13,9 +13,7 @@ from authz_sidecar.tokens.keys import load_keys, load_secret
 def servers(config: Config) -> dict[str, Server]:
     """Give the configured servers by name."""
     return {
-        one.name: Server(
-            name=one.name, audience=one.audience, mode=Mode(one.mode), methods=frozenset(one.methods)
-        )
+        one.name: Server(name=one.name, audience=one.audience, mode=Mode(one.mode), methods=frozenset(one.methods))
         for one in config.servers
     }
 
@@ -27,14 +25,20 @@ def issuers(config: Config) -> tuple[Issuer, ...]:
     if development := [one.alias for one in found if one.development]:
         # A key that lies beside the configuration must never open what other people rely on.
         if several:
-            raise ConfigError(f"the issuer `{development[0]}` is for development and cannot stand beside another issuer")
+            raise ConfigError(
+                f"the issuer `{development[0]}` is for development and cannot stand beside another issuer"
+            )
         if config.listen.tls_cert_file:
             raise ConfigError(f"the issuer `{development[0]}` is for development: remove TLS and listen on loopback")
     return found
 
 
 def _issuer(config: Config, one: IssuerConfig, *, qualify: bool) -> Issuer:
-    keys = load_secret(config.at(one.secret_file)) if one.secret_file else load_keys(config.at(one.jwks_file or one.pem_file))
+    keys = (
+        load_secret(config.at(one.secret_file))
+        if one.secret_file
+        else load_keys(config.at(one.jwks_file or one.pem_file))
+    )
     return Issuer(
         alias=one.alias,
         issuer=one.issuer,

@@ -15,7 +15,7 @@ from authz_sidecar.wire import authz_pb2 as pb
 
 
 def read_token(source: str | None) -> str:
-    """Take the token from a file, standard input (`-`) or AUTHZ_TOKEN; never from the command line, which all can see."""
+    """Take the token from a file, standard input (`-`) or AUTHZ_TOKEN; never from argv, which all can see."""
     if source == "-":
         return sys.stdin.read().strip()
     if source:

@@ -34,14 +34,18 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         Server(name=server, audience=audience)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise ConfigError(f"--{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}".replace("--name", "--server")) from None
+        raise ConfigError(
+            f"--{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}".replace("--name", "--server")
+        ) from None
     wanted = [*(directory / name for name in _FILES), *devkeys.paths(directory / "keys")]
     devkeys.refuse_existing(wanted)
     for name in _FILES:
         template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.read_text("utf-8").replace("my-server", server).replace("@AUDIENCE@", audience), "utf-8")
+        path.write_text(
+            template.read_text("utf-8").replace("my-server", server).replace("@AUDIENCE@", audience), "utf-8"
+        )
     devkeys.write(directory / "keys")
     if json_:
         dump({"written": [str(path) for path in wanted]})

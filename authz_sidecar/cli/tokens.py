@@ -113,7 +113,7 @@ def _value(text: str) -> object:
 def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
     """Explain a token without trusting it: issuer, key, every check, and who the caller would be.
 
-    `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it would be refused.
+    `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it is refused.
     """
     from authz_sidecar import app, configfile
     from authz_sidecar.tokens.inspect import inspect

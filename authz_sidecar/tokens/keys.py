@@ -19,6 +19,8 @@ __all__ = ["Key", "KeySet", "load_keys", "parse_keys"]
 
 _LARGEST_FILE: Final = 1_048_576
 _MOST_KEYS: Final = 1000
+_SHORTEST_SECRET: Final = 32
+_LONGEST_SECRET: Final = 1_024
 _PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,64})-----")
 _EXPECTED: Final = "a JWKS, a JWK, or a PEM public key or certificate"
 
@@ -101,3 +103,25 @@ def _pem(data: bytes, blocks: list[bytes]) -> Key:
     except (KeyRefused, KeyIgnored) as error:
         raise ConfigError(f"the key: {error}") from None
     return Key(kid=None, kty=kty, algorithms=fitting, material=material)
+
+
+def load_secret(path: Path) -> KeySet:
+    """Read a shared secret for HS256, an issuer's only key: at least 32 random bytes.
+
+    A line end at the end of the file is not part of it. Raises `ConfigError`; PEM and JSON are refused, since a public
+    key that serves as a secret is how algorithm confusion begins (CVE-2022-29217, CVE-2026-48526).
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigError(f"{path}: is not a file; name a file of random bytes")
+        data = path.read_bytes()[: _LARGEST_FILE + 1].rstrip(b"\r\n")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the secret: {error.strerror}") from None
+    if _PEM.search(data) or data.lstrip()[:1] in (b"{", b"["):
+        raise ConfigError(f"{path}: holds a key in PEM or JSON; a shared secret is a file of random bytes")
+    if not _SHORTEST_SECRET <= len(data) <= _LONGEST_SECRET:
+        raise ConfigError(
+            f"{path}: holds {len(data)} bytes; a shared secret has 32 to 1,024, for example "
+            "`head -c 32 /dev/urandom | base64`"
+        )
+    return KeySet(keys=(Key(kid=None, kty="oct", algorithms=frozenset({"HS256"}), material=data),))
