@@ -103,41 +103,52 @@ def _cell(outcome: Outcome, reasons: dict[str, str]) -> str:
 
 def _reasons(ground: Playground) -> dict[str, str]:
     """Look up why, in the decision log: the caller is told only that it is not permitted."""
-    until = time.monotonic() + 2
-    while not ground.decisions.exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(0.2)  # the log is written in batches
     found = {}
-    for line in ground.decisions.read_text().splitlines():
-        event = json.loads(line)
-        if event["type"] != "decision":
-            continue
-        rules = " ".join(f"{rule['source']}:{rule['line']}" for rule in event.get("rules", []))
+    for event in _decisions(ground).values():
+        rules = " ".join(f"{rule['source']}:{rule['line']}" for rule in event.get("rules", []) if "line" in rule)
         needs = "needs " + " ".join(event.get("required_scopes", []))
-        found[event["decision_id"]] = f"{event['reason']}\n{needs if 'insufficient' in event['reason'] else rules}".strip()
+        words = needs if event["reason"] == "insufficient_scope" else rules
+        found[event["decision_id"]] = f"{event['reason']}\n{words}".strip()
     return found
 
 
+def _decisions(ground: Playground, *expected: str) -> dict[str, dict[str, Any]]:
+    """Read the decision log, which is written in batches: wait a moment for what must be there."""
+    until = time.monotonic() + 2
+    while True:
+        time.sleep(0.1)
+        events = [json.loads(line) for line in ground.decisions.read_text().splitlines()]
+        found = {event["decision_id"]: event for event in events if event["type"] == "decision"}
+        if found.keys() >= set(expected) or time.monotonic() > until:
+            return found
+
+
 async def _edit(ground: Playground) -> bool:
-    console.print("\n[bold]3[/]  Somebody edits [bold]policy.csv[/] while it runs")
-    vera = Caller(name="vera", token=processes.mint(ground, "vera", "tickets:write"))
+    console.print("\n[bold]3[/]  Somebody edits [bold]policy.csv[/] while it runs, so that noor becomes support")
+    noor = Caller(name="noor", token=processes.mint(ground, "noor", "tickets:write"))
     policy = ground.policies / "policy.csv"
     good = policy.read_text()
-    policy.write_text(good + "p, role:viewer, ops-assistant, tools/call, create_ticket, alow\n")
-    status = await _until(ground, lambda found: bool(found["stale"]))
-    mistake = status["problems"][0]
-    still = "create_ticket" not in await _allowed(ground, vera)
-    console.print(
-        f"   a broken row:  [yellow]{escape(mistake['file'])}:{mistake['line']}:{mistake['column']}: "
-        f"{escape(mistake['message'])}[/]\n   vera still may not create tickets: the last good policy answers"
-    )
+    right = True
+    for words, row in (
+        ("a typing mistake", "g, user:noor, rle:support"),
+        ("too much given away", "p, role:viewer, ops-assistant, tools/call, delete_ticket, allow"),
+    ):
+        policy.write_text(f"{good}{row}\n")
+        mistake = (await _until(ground, lambda found: found["stale"]))["problems"][0]
+        place = ":".join(str(mistake[part]) for part in ("file", "line", "column") if mistake[part])
+        console.print(f"   {words}: [yellow]{escape(place)}: {escape(mistake['message'])}[/]", soft_wrap=True)
+        right &= not await _allowed(ground, noor)
+        policy.write_text(good)
+        await _until(ground, lambda found: not found["stale"])
+    console.print("   each was refused, and the last good policy went on answering")
+    policy.write_text(f"{good}g, user:noor, role:support\n")
     begun = time.monotonic()
-    policy.write_text(good + "p, role:viewer, ops-assistant, tools/call, create_ticket, allow\n")
-    await _until(ground, lambda found: not found["stale"])
-    took = time.monotonic() - begun
-    now = "create_ticket" in await _allowed(ground, vera)
-    console.print(f"   mended:        live after {took:.1f} s, and vera may create tickets: {now}")
-    return still and now
+    while not (allowed := await _allowed(ground, noor)) and time.monotonic() - begun < 10:
+        await asyncio.sleep(0.05)
+    console.print(
+        f"   as it was meant: live after {time.monotonic() - begun:.1f} s, noor may call {', '.join(sorted(allowed))}"
+    )
+    return right and "create_ticket" in allowed
 
 
 async def _until(ground: Playground, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -156,14 +167,14 @@ async def _allowed(ground: Playground, caller: Caller) -> set[str]:
 
 
 def _audit(ground: Playground) -> bool:
-    requests = ground.requests.read_text().splitlines()
-    denied = [line for line in requests if '"outcome":"denied"' in line]
-    decisions = {json.loads(line).get("decision_id"): line for line in ground.decisions.read_text().splitlines()}
-    joined = decisions.get(json.loads(denied[-1])["decision_id"], "")
-    console.print(f"\n[bold]4[/]  {len(requests)} requests in the audit log. The last denied one, and the decision behind it:")
-    for line in (denied[-1], joined):
-        console.print(f"   [dim]{escape(line)}[/]", soft_wrap=True)
-    return bool(joined)
+    time.sleep(0.2)  # the audit log is written in batches, too
+    requests = [json.loads(line) for line in ground.requests.read_text().splitlines()]
+    denied = [event for event in requests if event["outcome"] == "denied"][-1]
+    decision = _decisions(ground, denied["decision_id"]).get(denied["decision_id"])
+    console.print(f"\n[bold]4[/]  {len(requests)} requests in the audit log. The last denied one, and its decision:")
+    for event in (denied, decision):
+        console.print(f"   [dim]{escape(json.dumps(event))}[/]", soft_wrap=True)
+    return decision is not None
 
 
 def keep(port: int) -> int:
@@ -190,7 +201,7 @@ def _instructions(ground: Playground) -> str:
     call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
     curl = (
         f"curl -si {ground.url} -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\\n"
-        f"    -H \"Authorization: Bearer $(cat {home}/alice.token)\" \\\n    -d '"
+        f'    -H "Authorization: Bearer $(cat {home}/alice.token)" \\\n    -d \''
     )
     return f"""[bold green]Running[/] until Ctrl-C: the ops assistant at [bold]{ground.url}[/], the sidecar behind it.
 

@@ -50,9 +50,7 @@ async def _call(client: Client, tool: str) -> Outcome:
         result = await client.call_tool(tool, CALLS[tool])
     except MCPError as error:
         data = error.error.data if isinstance(error.error.data, dict) else {}
-        return Outcome(
-            tool=tool, allowed=False, text=error.error.message, decision_id=str(data.get("decision_id", ""))
-        )
+        return Outcome(tool=tool, allowed=False, text=error.error.message, decision_id=str(data.get("decision_id", "")))
     text = " ".join(getattr(part, "text", "") for part in result.content)
     return Outcome(tool=tool, allowed=True, text=f"error: {text}" if result.is_error else text)
 

@@ -92,9 +92,7 @@ def prepare(directory: Path, *, policies: Path | None = None, mcp_port: int = 0,
     if policies is None:
         policies = directory / "policies"
         shutil.copytree(ROOT / "policies", policies)
-    ground = Playground(
-        directory=directory, policies=policies, mcp_port=mcp_port or free_port(), http_port=free_port()
-    )
+    ground = Playground(directory=directory, policies=policies, mcp_port=mcp_port or free_port(), http_port=free_port())
     ground.config.write_text(
         _CONFIG.format(
             http_port=ground.http_port,
@@ -133,7 +131,7 @@ def sidecar(ground: Playground) -> Iterator[subprocess.Popen[bytes]]:
     """Run the sidecar until the block ends."""
     command = [sys.executable, "-m", "authz_sidecar", "serve", "--config", str(ground.config)]
     with _process(command, ground.directory / "sidecar.log") as process:
-        _wait(process, f"http://127.0.0.1:{ground.http_port}/readyz", ground.directory / "sidecar.log")
+        wait(process, f"http://127.0.0.1:{ground.http_port}/readyz", ground.directory / "sidecar.log")
         yield process
 
 
@@ -146,7 +144,7 @@ def ops_assistant(ground: Playground) -> Iterator[subprocess.Popen[bytes]]:
         *("--audit", str(ground.requests)),
     ]
     with _process(command, ground.directory / "ops.log") as process:
-        _wait(process, f"http://127.0.0.1:{ground.mcp_port}/health", ground.directory / "ops.log")
+        wait(process, f"http://127.0.0.1:{ground.mcp_port}/health", ground.directory / "ops.log")
         yield process
 
 
@@ -167,7 +165,8 @@ def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byt
             process.wait(10)
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until the URL answers, or say what the process said."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         if process.poll() is not None:
