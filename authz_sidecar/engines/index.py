@@ -5,7 +5,7 @@ beginnings are one look-up for each length in use there. A question costs what t
 cost, however many rows there are.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Generic, TypeVar
 
 from authz_sidecar.engines.membership import close
@@ -33,16 +33,22 @@ class Step(Generic[T]):
                 by_length.setdefault(len(pattern.text), {})[pattern.text] = entry
         self.beginnings: Final = tuple(sorted(by_length.items()))
 
-    def find(self, value: str, found: list[T]) -> None:
-        """Add to `found` what comes next for every pattern that matches."""
-        entry = self.literals.get(value)
-        if entry is not None:
-            found.append(entry)
-        for length, beginnings in self.beginnings:
-            # A slice of a value that is too short is shorter than every key here, and finds nothing.
-            entry = beginnings.get(value[:length])
+
+def find(steps: Iterable[Step[T]], values: Collection[str]) -> list[T]:
+    """Give what comes next, for every pattern of these steps that matches one of the values."""
+    found: list[T] = []
+    for step in steps:
+        literals, all_beginnings = step.literals, step.beginnings
+        for value in values:
+            entry = literals.get(value)
             if entry is not None:
                 found.append(entry)
+            for length, beginnings in all_beginnings:
+                # A slice of a value that is too short is shorter than every key here, and finds nothing.
+                entry = beginnings.get(value[:length])
+                if entry is not None:
+                    found.append(entry)
+    return found
 
 
 class IndexPolicy:
@@ -52,31 +58,20 @@ class IndexPolicy:
         """Build the tree; takes a few µs a row."""
         self._rules: Final = rules.rules
         self._closure: Final = close(rules.memberships)
-        self._tree: Final = _by_subject(rules.rules)
+        self._tree: Final = (_by_subject(rules.rules),)
 
     async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Give every row that speaks to this call by these subjects, in the order of the file."""
-        servers: list[Step[Step[Step[Rows]]]] = []
-        for name in self._closure.held(subjects):
-            self._tree.find(name, servers)
-        methods: list[Step[Step[Rows]]] = []
-        for at_server in servers:
-            at_server.find(server, methods)
-        tools: list[Step[Rows]] = []
-        for at_method in methods:
-            at_method.find(method, tools)
-        places: list[Rows] = []
-        for at_tool in tools:
-            at_tool.find(tool, places)
+        servers = find(self._tree, self._closure.held(subjects))
+        places = find(find(find(servers, (server,)), (method,)), (tool,))
         return self._verdict(places) if places else _SILENCE
 
     def _verdict(self, places: list[Rows]) -> Verdict:
         # A set: two names of the caller can lead to the same row, as with `role:*`.
         rows = [self._rules[place] for place in sorted({place for group in places for place in group})]
-        return Verdict(
-            allows=tuple(rule for rule in rows if rule.effect is Effect.ALLOW),
-            denies=tuple(rule for rule in rows if rule.effect is Effect.DENY),
-        )
+        denies = [rule for rule in rows if rule.effect is Effect.DENY]
+        allows = [rule for rule in rows if rule.effect is Effect.ALLOW] if denies else rows
+        return Verdict(allows=tuple(allows), denies=tuple(denies))
 
 
 class IndexEngine:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz_sidecar.engines.casbin import CasbinEngine
-from authz_sidecar.engines.index import IndexEngine, Step
+from authz_sidecar.engines.index import IndexEngine, Step, find
 from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules
@@ -95,17 +95,14 @@ def test_rows_come_in_the_order_of_the_file_whatever_leads_to_them() -> None:
 def test_rows_of_other_subjects_are_not_looked_at() -> None:
     lines = [(f"user:{n}", f"server{n}", "tools/call", f"tool{n}*", "allow") for n in range(2_000)]
     policy = IndexEngine().compile(rows(*lines))
-    seen: list[object] = []
-    policy._tree.find("user:7", seen)  # type: ignore[arg-type]
-    assert len(seen) == 1
-    assert len(policy._tree.literals) == 2_000
-    assert policy._tree.beginnings == ()
+    (root,) = policy._tree
+    assert len(find([root], ("user:7",))) == 1
+    assert len(root.literals) == 2_000
+    assert root.beginnings == ()
 
 
 def test_beginnings_cost_one_look_up_for_each_length() -> None:
     step = Step({Pattern(f"tool{n:04}", prefix=True): n for n in range(1_000)})
     assert len(step.beginnings) == 1
-    found: list[int] = []
-    step.find("tool0042x", found)
-    step.find("tool", found)
-    assert found == [42]
+    assert find([step], ("tool0042x",)) == [42]
+    assert find([step], ("tool",)) == []
