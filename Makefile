@@ -92,3 +92,12 @@ bench: $(VENV)/.dev ## Measure; prints ratios to controls measured in the same r
 .PHONY: wheel
 wheel: $(VENV)/.dev ## Build dist/authz_sidecar-*.whl
 	$(BIN)/python -m build --no-isolation --wheel
+
+.PHONY: proto-go
+proto-go: $(VENV)/.dev ## Generate the Go stubs of the sample client (needs go)
+	@tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	GOBIN="$$tools" go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12; \
+	GOBIN="$$tools" go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2; \
+	PATH="$$tools:$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+	  --go_out=examples/clients/go/authzv1 --go_opt=module=authz.example/authz/v1 \
+	  --go-grpc_out=examples/clients/go/authzv1 --go-grpc_opt=module=authz.example/authz/v1 authz/v1/authz.proto
