@@ -57,7 +57,7 @@ def name(value: object, what: str) -> str:
         raise malformed(f"{what} is not a string")
     if not value or len(value) > LONGEST_NAME:
         raise malformed(f"{what} is empty or longer than {LONGEST_NAME} characters")
-    if _UNPRINTABLE.search(value):
+    if not value.isprintable() and _UNPRINTABLE.search(value):  # the first is quick, and enough for most
         raise malformed(f"{what} has a control character")
     return value
 

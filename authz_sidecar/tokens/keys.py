@@ -15,7 +15,7 @@ from authz_sidecar.tokens import jwk
 from authz_sidecar.tokens.jwk import KeyIgnored, KeyRefused
 from authz_sidecar.tokens.keyset import Key, KeySet
 
-__all__ = ["Key", "KeySet", "load_keys", "parse_keys"]
+__all__ = ["Key", "KeySet", "load_keys", "load_secret", "parse_keys"]
 
 _LARGEST_FILE: Final = 1_048_576
 _MOST_KEYS: Final = 1000
@@ -27,15 +27,7 @@ _EXPECTED: Final = "a JWKS, a JWK, or a PEM public key or certificate"
 
 def load_keys(path: Path) -> KeySet:
     """Read the keys of one issuer, or raise `ConfigError` with the path and what to do, whatever the file holds."""
-    try:
-        # A pipe or device would be waited for, perhaps for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigError(f"{path}: is not a file; name {_EXPECTED}")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not a path"
-        raise ConfigError(f"{path}: cannot read the keys: {why}; name {_EXPECTED}") from None
+    data = _read(path, f"name {_EXPECTED}")
     try:
         return parse_keys(data)
     except ConfigError as error:
@@ -111,12 +103,7 @@ def load_secret(path: Path) -> KeySet:
     A line end at the end of the file is not part of it. Raises `ConfigError`; PEM and JSON are refused, since a public
     key that serves as a secret is how algorithm confusion begins (CVE-2022-29217, CVE-2026-48526).
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigError(f"{path}: is not a file; name a file of random bytes")
-        data = path.read_bytes()[: _LARGEST_FILE + 1].rstrip(b"\r\n")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the secret: {error.strerror}") from None
+    data = _read(path, "name a file of random bytes").rstrip(b"\r\n")
     if _PEM.search(data) or data.lstrip()[:1] in (b"{", b"["):
         raise ConfigError(f"{path}: holds a key in PEM or JSON; a shared secret is a file of random bytes")
     if not _SHORTEST_SECRET <= len(data) <= _LONGEST_SECRET:
@@ -125,3 +112,15 @@ def load_secret(path: Path) -> KeySet:
             "`head -c 32 /dev/urandom | base64`"
         )
     return KeySet(keys=(Key(kid=None, kty="oct", algorithms=frozenset({"HS256"}), material=data),))
+
+
+def _read(path: Path, advice: str) -> bytes:
+    try:
+        # A pipe or device would be waited for, perhaps for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ConfigError(f"{path}: is not a file; {advice}")
+        with path.open("rb") as file:
+            return file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not a path"
+        raise ConfigError(f"{path}: cannot be read: {why}; {advice}") from None
