@@ -66,7 +66,7 @@ def _fields(file: str, line: Line, found: Findings) -> tuple[Field, ...] | None:
             field, at = _quoted(text, at) or _plain(text, at)
         except _Doubt as doubt:
             found.error(file, line.number, doubt.at + 1, doubt.code, str(doubt))
-            return None
+            return (*fields, *doubt.before) if fields and doubt.code == "trailing-note" else None
         fields.append(field)
         if at >= len(text):
             return tuple(fields)
@@ -74,9 +74,11 @@ def _fields(file: str, line: Line, found: Findings) -> tuple[Field, ...] | None:
 
 
 class _Doubt(Exception):
-    def __init__(self, at: int, code: str, message: str) -> None:
+    """`before` is the field in front of a note: what else is wrong with its row is reported as well."""
+
+    def __init__(self, at: int, code: str, message: str, before: tuple[Field, ...] = ()) -> None:
         super().__init__(message)
-        self.at, self.code = at, code
+        self.at, self.code, self.before = at, code, before
 
 
 def _blanks(text: str, at: int) -> int:
@@ -93,11 +95,12 @@ def _quoted(text: str, at: int) -> tuple[Field, int] | None:
     if found is None:
         raise _Doubt(start, "unbalanced-quote", "this quote is not closed on its line")
     end = _blanks(text, found.end())
+    field = Field(found[1].replace('""', '"'), start + 1, quoted=True)
     if end < len(text) and text[end] != ",":
         if text[end] == "#" and end > found.end():
-            raise _note(end)
+            raise _note(end, field)
         raise _Doubt(end, "text-after-quote", 'text after a closing quote, write `""` for a quote inside a field')
-    return Field(found[1].replace('""', '"'), start + 1, quoted=True), end
+    return field, end
 
 
 def _plain(text: str, at: int) -> tuple[Field, int]:
@@ -112,15 +115,16 @@ def _plain(text: str, at: int) -> tuple[Field, int]:
     if odd is None:
         return Field(value, start + 1), end
     if odd[0] == "#":
-        raise _note(odd.start())
+        raise _note(odd.start(), Field(text[start : odd.start()].rstrip(" \t"), start + 1))
     if odd[0] == "\t":
         raise _Doubt(odd.start(), "control-character", "a tab inside a field, quote the field if it is meant")
     raise _Doubt(odd.start(), "unbalanced-quote", "a quote inside an unquoted field, quote the whole field")
 
 
-def _note(at: int) -> _Doubt:
-    # Casbin reads `deny # note` as an effect of that name: the row is dead in silence (THREATS 3).
-    return _Doubt(at, "trailing-note", "a `#` behind a blank, put notes on a line of their own or quote the field")
+def _note(at: int, field: Field) -> _Doubt:
+    # Casbin reads `deny # note` as an effect of that name: the row is dead in silence.
+    message = "a `#` behind a blank, put notes on a line of their own or quote the field"
+    return _Doubt(at, "trailing-note", message, (field,) if field.text else ())
 
 
 def _refuse_unseen(value: str, start: int, before: int) -> None:

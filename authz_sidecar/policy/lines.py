@@ -36,7 +36,7 @@ def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
         found.error(file, 1, 1, "byte-order-mark", "begins with a UTF-16 byte order mark, save the file as UTF-8")
         return
     if data.startswith(_UTF8_MARK):
-        # Casbin ignores a row behind a byte order mark: a deny row at the top would be lost (THREATS 3).
+        # Casbin ignores a row behind a byte order mark: a deny row at the top would be lost.
         found.error(file, 1, 1, "byte-order-mark", "begins with a byte order mark, save the file as plain UTF-8")
         data = data.removeprefix(_UTF8_MARK)
     *ended, last = data.split(b"\n")

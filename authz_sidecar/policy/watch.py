@@ -1,6 +1,7 @@
 """Watches the policy files and loads them when an edit has come to rest."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +18,7 @@ async def watch(store: PolicyStore, *, interval: float = 0.1, quiet: float = 0.2
     The files are looked at every `interval` seconds. Notification by the kernel is not used: it misses network mounts
     and the symlink swaps of Kubernetes.
     """
-    watcher = _Watcher(store, quiet)
+    watcher = _Watcher(store, quiet, asyncio.get_running_loop().time)
     while True:
         await asyncio.sleep(interval)
         try:
@@ -28,9 +29,8 @@ async def watch(store: PolicyStore, *, interval: float = 0.1, quiet: float = 0.2
 
 
 class _Watcher:
-    def __init__(self, store: PolicyStore, quiet: float) -> None:
-        self._store, self._quiet = store, quiet
-        self._clock = asyncio.get_running_loop().time
+    def __init__(self, store: PolicyStore, quiet: float, clock: Callable[[], float]) -> None:
+        self._store, self._quiet, self._clock = store, quiet, clock
         self._pending: files.Signature | None = None
         self._since = self._tried = self._clock()
 
