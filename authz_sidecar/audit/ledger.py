@@ -86,10 +86,10 @@ class Ledger:
         if self._unsaid:
             self._say()
 
-    async def tend(self) -> None:
-        """Tick every second, for ever."""
+    async def tend(self, every: float = 1.0) -> None:
+        """Tick every so many seconds, for ever."""
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(every)
             self.tick()
 
     def close(self) -> None:

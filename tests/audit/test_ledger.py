@@ -231,7 +231,7 @@ async def test_tending_writes_what_waits_without_another_failure() -> None:
     for _ in range(3):
         log.record(query(), answer(BAD_TOKEN))
     clock.now += 1
-    task = asyncio.create_task(log.tend())
+    task = asyncio.create_task(log.tend(0.001))
     await asyncio.wait_for(written.wait(), 10)
     task.cancel()
     with suppress(asyncio.CancelledError):

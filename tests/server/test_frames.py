@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import random
+from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
 
-from authz_sidecar.server.faults import DeadlineGone
-from authz_sidecar.server.listen import Tcp
+from authz_sidecar.server.listen import Options, Tcp
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire.authz_pb2_grpc import AuthorizationServiceStub
 from tests.server.fakes import Running, running
@@ -77,17 +77,6 @@ async def test_a_method_that_does_not_exist_is_unimplemented(serving: Running) -
     assert told.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_question_whose_deadline_is_gone_is_not_judged(serving: Running) -> None:
-    class Late:
-        def time_remaining(self) -> float:
-            return 0.0
-
-    from authz_sidecar.server.interceptors import _check_deadline
-
-    with pytest.raises(DeadlineGone):
-        _check_deadline(Late())  # type: ignore[arg-type]
-
-
 def http2(path: bytes) -> bytes:
     """Spell an HTTP/2 connection with one request, its header fields as literals without indexing (RFC 7541 6.2.2)."""
 
@@ -142,13 +131,9 @@ async def test_bytes_that_are_no_http2_close_the_connection_and_the_server_lives
     assert not [entry for entry in caplog.records if entry.levelno >= logging.ERROR]
 
 
-async def test_calls_beyond_the_listeners_bound_are_turned_away(serving: Running, tmp_path: object) -> None:
-    from authz_sidecar.server.listen import Options
-
-    serving_too = running(
-        serving.directory / "b", socket=None, tcp=Tcp(host="127.0.0.1", port=0), options=Options(max_calls=1)
-    )
-    async with serving_too as it:
+async def test_calls_beyond_the_listeners_bound_are_turned_away(short: Path) -> None:
+    beside = running(short, socket=None, tcp=Tcp(host="127.0.0.1", port=0), options=Options(max_calls=1))
+    async with beside as it:
         gate = asyncio.Event()
         it.decider.hold = lambda query: gate
         stub = AuthorizationServiceStub(it.channel)
