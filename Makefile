@@ -63,8 +63,8 @@ test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gat
 .PHONY: lock
 lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
 
 .PHONY: clean
 clean: ## Remove the environment and everything that runs left behind
