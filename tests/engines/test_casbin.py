@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from authz_sidecar.engines import casbin as room
 from authz_sidecar.engines.casbin import DEFAULT_MODEL, CasbinEngine, CasbinPolicy
 from authz_sidecar.errors import EngineError, PolicyProblems
 from authz_sidecar.rules import Rules, Verdict
@@ -186,6 +186,23 @@ def test_a_row_that_was_lost_inside_casbin_is_noticed() -> None:
         _judge(policy)
 
 
-def test_casbin_is_named_once() -> None:
-    assert CasbinEngine.name == "casbin"
-    assert room.__doc__ is not None
+async def test_a_long_batch_lets_other_callers_in() -> None:
+    policy = CasbinEngine().compile(READ)
+    order: list[str] = []
+
+    async def batch() -> None:
+        for _ in range(3):
+            await policy.judge(ANN, "ops", "tools/call", "read")
+            order.append("batch")
+
+    async def other() -> None:
+        await policy.judge(ANN, "ops", "tools/call", "read")
+        order.append("other")
+
+    await asyncio.gather(batch(), other())
+    assert order.index("other") < 2
+
+
+def test_the_shipped_model_is_of_our_family() -> None:
+    shipped = Path(__file__).parents[2] / "policies" / "model.conf"
+    assert _judge(CasbinEngine().compile(replace(READ, model=shipped.read_text("utf-8"))))
