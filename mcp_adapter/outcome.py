@@ -16,7 +16,7 @@ class _Result(msgspec.Struct):
 class _Answer(msgspec.Struct):
     id: str | int | None = None
     result: _Result | None = None
-    error: msgspec.Raw | None = None
+    error: object = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Answer)

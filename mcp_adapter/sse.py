@@ -49,9 +49,12 @@ class Events:
         start = 0
         if self._after_return and chunk:
             self._after_return = False
-            if chunk.startswith(b"\n"):  # the second half of a line end
-                self._raw += b"\n"
+            if chunk.startswith(b"\n"):  # the second half of a line end, perhaps of a block that is gone
                 start = 1
+                if self._raw:
+                    self._raw += b"\n"
+                else:
+                    yield Block(raw=b"\n")
         for end in _END.finditer(chunk, start):
             line = bytes(self._line) + chunk[start : end.start()]
             self._line.clear()

@@ -1,0 +1,171 @@
+"""The client of the sidecar: answers, faults, and who may be asked."""
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+
+from mcp_adapter.client import SidecarClient
+from mcp_adapter.pdp import Fault, Item, Unanswered
+from tests.adapter.fake_sidecar import REVISION, FakeSidecar, Table
+
+ASK = {"server": "ops", "request_id": "r"}
+
+
+@pytest.fixture
+async def asker(sidecar):
+    found = SidecarClient(sidecar.target, timeout=5)
+    yield found
+    await found.close()
+
+
+async def test_an_answer_carries_everything_the_sidecar_said(asker, table):
+    answer = await asker.check("token-alice", Item(method="tools/call", tool="echo", arguments=b'{"n":1}'), **ASK)
+    assert answer
+    assert answer.decisions[0].reason == "allowed_by_rule"
+    assert answer.decisions[0].rules[0].source == "policy.csv"
+    assert answer.principal.subject == "alice"
+    assert (answer.revision, answer.decision_id, answer.expires_at) == (REVISION, "decision-1", 4e9)
+    assert not answer.observe
+    (asked,) = table.asked
+    assert (asked.arguments_json, asked.server, asked.request_id) == (b'{"n":1}', "ops", "r")
+
+
+async def test_a_no_is_an_answer(asker, table):
+    table.observe = True
+    answer = await asker.check("", Item(method="tools/call", tool="echo"), **ASK)
+    assert not answer
+    assert answer.decisions[0].about_token
+    assert answer.principal is None
+    assert answer.observe
+
+
+async def test_a_batch_keeps_the_order_of_its_items(asker):
+    items = [Item(method="tools/list", tool=name) for name in ("danger", "echo", "x")]
+    answer = await asker.check_batch("token-alice", items, **ASK)
+    assert [decision.allowed for decision in answer.decisions] == [False, True, False]
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+async def test_a_batch_is_bounded(asker, count):
+    with pytest.raises(Unanswered) as unanswered:
+        await asker.check_batch("token-alice", [Item(method="ping")] * count, **ASK)
+    assert unanswered.value.fault is Fault.INVALID
+
+
+async def test_a_batch_with_too_few_answers_is_no_answer(run_dir):
+    class Short(FakeSidecar):
+        async def CheckBatch(self, request, context):  # noqa: N802 - the name of the RPC
+            del request.items[1:]
+            return await super().CheckBatch(request, context)
+
+    sidecar = await Short(run_dir / "s", Table()).start()
+    asker = SidecarClient(sidecar.target, timeout=5)
+    with pytest.raises(Unanswered, match="1 answers to 2 items"):
+        await asker.check_batch("", [Item(method="ping")] * 2, **ASK)
+    await asker.close()
+    await sidecar.stop()
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (grpc.StatusCode.INVALID_ARGUMENT, Fault.INVALID),
+        (grpc.StatusCode.UNAVAILABLE, Fault.UNAVAILABLE),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, Fault.TIMEOUT),
+        (grpc.StatusCode.INTERNAL, Fault.INTERNAL),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, Fault.INTERNAL),
+        (grpc.StatusCode.UNIMPLEMENTED, Fault.INTERNAL),
+    ],
+)
+async def test_every_error_is_sorted_and_asked_about_once(asker, table, code, fault):
+    table.fault = code
+    with pytest.raises(Unanswered, match="trouble in `tool`") as unanswered:
+        await asker.check("token-alice", Item(method="ping"), **ASK)
+    assert unanswered.value.fault is fault
+    assert len(table.asked) == 1
+
+
+async def test_a_slow_sidecar_is_not_waited_for(sidecar, table):
+    never = asyncio.Event()
+    table.hold = never.wait
+    asker = SidecarClient(sidecar.target, timeout=0.05)
+    async with asyncio.timeout(10):
+        with pytest.raises(Unanswered) as unanswered:
+            await asker.check("token-alice", Item(method="ping"), **ASK)
+    assert unanswered.value.fault is Fault.TIMEOUT
+    never.set()
+    await asker.close()
+
+
+async def test_no_sidecar_is_no_answer_until_there_is_one(run_dir, table):
+    run_dir.mkdir(mode=0o700)
+    sidecar = FakeSidecar(run_dir / "a b%41.sock", table)
+    asker = SidecarClient(sidecar.target, timeout=5)
+    with pytest.raises(Unanswered) as unanswered:
+        await asker.check("token-alice", Item(method="ping"), **ASK)
+    assert unanswered.value.fault is Fault.UNAVAILABLE
+    await asker.close()
+
+
+async def test_a_closed_client_opens_again(asker):
+    await asker.check("token-alice", Item(method="ping"), **ASK)
+    await asker.close()
+    await asker.close()
+    assert await asker.check("token-alice", Item(method="ping"), **ASK)
+
+
+async def test_a_directory_where_others_may_write_is_not_trusted(sidecar, run_dir):
+    asker = SidecarClient(sidecar.target, timeout=5)
+    assert await asker.check("token-alice", Item(method="ping"), **ASK)
+    run_dir.chmod(0o770)
+    with pytest.raises(Unanswered, match="chmod 700"):
+        await asker.check("token-alice", Item(method="ping"), **ASK)
+    run_dir.chmod(0o700)
+    assert await asker.check("token-alice", Item(method="ping"), **ASK)
+    await asker.close()
+
+
+async def test_a_directory_of_somebody_else_is_not_trusted(sidecar, monkeypatch):
+    monkeypatch.setattr("mcp_adapter.client.geteuid", lambda: 4242)
+    owner = Path(sidecar.socket).parent.stat().st_uid
+    asker = SidecarClient(sidecar.target, timeout=5)
+    if owner == 0:  # root is trusted by everybody
+        assert await asker.check("token-alice", Item(method="ping"), **ASK)
+    else:
+        with pytest.raises(Unanswered, match="belongs to user"):
+            await asker.check("token-alice", Item(method="ping"), **ASK)
+    await asker.close()
+
+
+async def test_a_directory_that_is_not_there_is_no_answer(tmp_path):
+    with pytest.raises(Unanswered, match="No such file"):
+        await SidecarClient(f"unix:{tmp_path}/x/authz.sock").check("t", Item(method="ping"), **ASK)
+
+
+@pytest.mark.parametrize(
+    "target", ["", "unix:", "host", ":50051", "host:0", "host:99999", "host:x", "http://x:1", "unix:" + "x" * 120]
+)
+def test_a_target_that_cannot_be_meant_is_refused(target):
+    with pytest.raises(ValueError, match="sidecar"):
+        SidecarClient(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "plain"),
+    [
+        ("127.0.0.1:50051", True),
+        ("localhost:50051", True),
+        ("[::1]:50051", True),
+        ("10.0.0.1:50051", False),
+        ("sidecar.example:50051", False),
+    ],
+)
+def test_plain_tcp_is_for_loopback(target, plain):
+    assert (SidecarClient(target)._credentials is None) is plain
+
+
+def test_half_a_key_pair_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="belong together"):
+        SidecarClient("h:1", cert=tmp_path / "cert.pem")
