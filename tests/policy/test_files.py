@@ -173,6 +173,15 @@ def test_files_that_never_rest_are_refused(tmp_path: Path) -> None:
     assert problem.code == "unsteady"
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs a file that tells no size")
+def test_a_file_that_is_longer_than_it_says_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, BOTH)
+    (tmp_path / "policy.csv").unlink()
+    (tmp_path / "policy.csv").symlink_to("/proc/self/status")
+    (problem,) = refused(tmp_path)
+    assert problem.code == "unsteady"
+
+
 def test_the_revision_covers_what_decides() -> None:
     base = {"policy.csv": b"a", "model.conf": b"b"}
     revision = files.revision(base, b"")

@@ -436,15 +436,15 @@ async def test_no_reader_sees_a_mixture_during_fifty_swaps(tmp_path: Path) -> No
                 seen.append((policy.revision, rule.tool.text))
             assert store.status.revision == store.current.revision
 
-    async with asyncio.timeout(30):
-        readers = [asyncio.create_task(ask()) for _ in range(3)]
-        for number in range(1, 51):
-            write(policies, {"policy.csv": generation(number)})
-            outcome = await store.load()
-            assert isinstance(outcome, Applied)
-            tool_of[outcome.revision] = f"t{number}"
-        done.set()
-        await asyncio.gather(*readers)
+    reader = asyncio.create_task(ask())
+    for number in range(1, 51):
+        write(policies, {"policy.csv": generation(number)})
+        outcome = await store.load()
+        assert isinstance(outcome, Applied)
+        tool_of[outcome.revision] = f"t{number}"
+    done.set()
+    async with asyncio.timeout(10):
+        await reader
     assert len(tool_of) == 51
     assert len(set(seen)) > 10
     assert all(tool_of[revision] == tool for revision, tool in seen)  # type: ignore[index]

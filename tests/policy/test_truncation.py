@@ -1,0 +1,127 @@
+"""A file that is cut short: refused, or waiting for a person, or never more permissive than before."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authz_sidecar.judge import judge
+from authz_sidecar.model import Principal, Question
+from authz_sidecar.policy.build import Setting, build
+from authz_sidecar.policy.losses import Size, loss
+from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Refused, Unchanged
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import ScopeHierarchy
+from tests.policy.plainly import SERVERS, LinearEngine, make_store, shipped, write
+
+SETTING = Setting(engine=LinearEngine(), servers=SERVERS, hierarchy=ScopeHierarchy())
+USERS = ("alice", "vera", "adam", "mallory", "stranger", "a", "ad")
+ROLES = ("", "viewer", "support", "admin", "v", "s")
+CALLS = (
+    ("tools/call", "lookup_inventory"),
+    ("tools/call", "list_tickets"),
+    ("tools/call", "create_ticket"),
+    ("tools/call", "delete_ticket"),
+    ("tools/call", "other"),
+    ("tools/list", "delete_ticket"),
+    ("resources/read", "inventory://spares"),
+    ("resources/read", "i"),
+    ("prompts/get", "triage_ticket"),
+)
+
+
+async def granted(policy: Policy) -> set[tuple[str, str, bool, str, str]]:
+    """Give everything that the policy allows, with scopes and without."""
+    found = set()
+    for user, role, scoped, (method, tool) in itertools.product(USERS, ROLES, (False, True), CALLS):
+        principal = Principal(
+            issuer="i",
+            subject=user,
+            user=f"user:{user}",
+            groups=frozenset({f"role:{role}"} if role else ()),
+            scopes=frozenset({"tickets:write"} if scoped else ()),
+            expires_at=0,
+        )
+        question = Question(method=method, tool=tool)
+        if await judge(policy, principal, SERVERS["ops-assistant"], question, SETTING.hierarchy):
+            found.add((user, role, scoped, method, tool))
+    return found
+
+
+@pytest.mark.parametrize("tested", [True, False], ids=["beside its expectations", "without expectations"])
+async def test_the_shipped_policy_cut_at_any_byte_opens_nothing(tested: bool) -> None:
+    files = shipped()
+    if not tested:
+        del files["expectations.csv"]
+    whole = await build(files, SETTING)
+    assert whole.policy is not None
+    before = await granted(whole.policy)
+    fates = dict.fromkeys(("refused", "waiting", "taken"), 0)
+    judged: set[object] = set()
+    data = files["policy.csv"]
+    for size in range(len(data)):
+        built = await build(files | {"policy.csv": data[:size]}, SETTING)
+        if built.policy is None:
+            fates["refused"] += 1
+        elif loss(Size.of(whole.rules), Size.of(built.rules)):
+            fates["waiting"] += 1
+        else:
+            fates["taken"] += 1
+            key = tuple(row.text for row in (*built.rules.rules, *built.rules.memberships))
+            if key not in judged:
+                judged.add(key)
+                assert await granted(built.policy) <= before, f"cut at byte {size}"
+    assert fates["refused"] > 0
+    assert fates["waiting"] > 0 or tested
+
+
+async def test_the_store_takes_no_cut_that_loses_what_is_expected(tmp_path: Path) -> None:
+    policies = write(tmp_path / "policies", shipped())
+    store = make_store(tmp_path)
+    await store.load()
+    policy = store.current
+    before = await granted(policy)
+    data = shipped()["policy.csv"]
+    cuts = [place for place, byte in enumerate(data) if byte == ord("\n")]
+    for cut in [cut + extra for cut in cuts[::3] for extra in (0, 1)]:
+        write(policies, {"policy.csv": data[:cut]})
+        match await store.load():
+            case Refused() | NeedsConfirmation():
+                assert store.status.stale
+            case Applied() | Unchanged():
+                assert await granted(store.current) <= before
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["scopes.csv", "expectations.csv", "model.conf"]),
+    st.floats(min_value=0, max_value=1, exclude_max=True),
+)
+async def test_another_file_cut_short_opens_nothing(name: str, share: float) -> None:
+    files = shipped()
+    whole = await build(files, SETTING)
+    assert whole.policy is not None
+    built = await build(files | {name: files[name][: int(share * len(files[name]))]}, SETTING)
+    if built.policy is not None and not loss(Size.of(whole.rules), Size.of(built.rules)):
+        assert await granted(built.policy) <= await granted(whole.policy)
+
+
+ROWS = [line for line in shipped()["policy.csv"].decode().splitlines() if line and not line.startswith("#")]
+DENIES = [f"p, {who}, *, {method}, *, deny" for who in ("user:vera", "role:admin") for method in ("*", "tools/call")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.sampled_from(ROWS)), st.sets(st.sampled_from(ROWS)), st.sets(st.sampled_from(DENIES)))
+async def test_fewer_allowing_rows_and_more_denying_rows_grant_nothing(
+    keep: set[str], more: set[str], denies: set[str]
+) -> None:
+    mallory = ROWS[0]
+    files = shipped()
+    del files["expectations.csv"]
+    large = await build(files | {"policy.csv": "\n".join([mallory, *keep, *more]).encode()}, SETTING)
+    small = await build(files | {"policy.csv": "\n".join([mallory, *keep, *denies]).encode()}, SETTING)
+    assert large.policy is not None
+    assert small.policy is not None
+    assert await granted(small.policy) <= await granted(large.policy)
