@@ -5,6 +5,7 @@ for each MCP request. They are joined by `decision_id`. Fields are added, never 
 there is nothing to say. No event holds a token or raw arguments. `docs/audit.md` is the manual.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -124,6 +125,20 @@ Event = DecisionEvent | AuditEvent | AdminEvent
 _encoder: Final = msgspec.json.Encoder()
 
 
+# DEL and C1 controls (U+009B begins a terminal's command), zero-width and line separators, bidirectional overrides,
+# the byte order mark: what a terminal obeys or a reader cannot see. JSON itself escapes C0 controls only.
+UNSEEN: Final = "\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
+_UNSEEN: Final = re.compile(f"[{UNSEEN}]")
+
+
 def encode(event: Event) -> bytes:
-    """Give the event as one line of JSON with its line end; control characters are escaped by JSON itself."""
-    return _encoder.encode(event) + b"\n"
+    """Give the event as one line of JSON with its line end; what cannot be seen is escaped."""
+    line = _encoder.encode(event)
+    if not line.isascii() or b"\x7f" in line:
+        line = _UNSEEN.sub(_escape, line.decode()).encode()  # stands inside strings only, so the JSON stays the same
+    return line + b"\n"
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

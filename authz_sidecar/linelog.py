@@ -1,10 +1,12 @@
 """A bounded log of lines, written in batches by a thread of its own."""
 
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import Final, Protocol
 
+_log: Final = logging.getLogger(__name__)
 _NOBODY_ELSE: Final = 0o600
 
 
@@ -64,11 +66,13 @@ class LineLog:
             self._some.set()
 
     def close(self) -> None:
-        """Write what was taken, wait for it (10 s at most), and close the file."""
+        """Write what was taken, wait for it (10 s at most), and close the file; what could not be written is said."""
         with self._lock:
             self._closing.set()
         self._some.set()
         self._thread.join(10)
+        if lost := self._pending.count(b"\n"):
+            _log.error("%s: %d lines could not be written and are lost: %s", self.path, lost, self.failing)
         if not self._thread.is_alive():
             os.close(self._file)
 

@@ -8,7 +8,6 @@ import msgspec
 import structlog
 
 from authz_sidecar.audit.digest import Digester
-from authz_sidecar.audit.escape import in_json
 from authz_sidecar.audit.lane import Lane, kind_of
 from authz_sidecar.audit.stamp import Stamp
 from authz_sidecar.errors import LedgerFull
@@ -114,7 +113,7 @@ class Ledger:
 
     def _put(self, event: Event) -> bool:
         try:
-            self._sink.put(in_json(encode(event)))
+            self._sink.put(encode(event))
         except LogUnavailable as error:
             if not self._failing:
                 self._log.error("audit_log_unavailable", detail=str(error), when_full=self._when_full)
