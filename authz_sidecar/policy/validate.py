@@ -37,18 +37,17 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
 class _Check:
     def __init__(self, parsed: Parsed, servers: Mapping[str, Server], found: Findings) -> None:
         self._parsed, self._servers, self._found = parsed, servers, found
+        self._seen: dict[tuple[Pattern, Pattern], tuple[bool, frozenset[str], frozenset[Kind]]] = {}
 
     def row(self, row: Rule | ScopeRow, fields: tuple[int, int], *, opens: bool) -> None:
         """Look at the server and the method of a row."""
         tell = self._found.error if opens else self._found.warn
         columns = self._parsed.places[row.source, row.line]
         server_column, method_column = (columns[index] for index in fields)
-        meant = [server for name, server in self._servers.items() if row.server.matches(name)]
-        if not meant:
+        served, known, kinds = self._meaning(row)
+        if not served:
             message = f"no configured server matches {quote(str(row.server))}{_near(row.server, self._servers)}"
             tell(row.source, row.line, server_column, "unknown-server", message)
-        known = frozenset[str]().union(*(server.methods for server in meant))
-        kinds = frozenset(_kinds(row.method, known))
         if not kinds:
             near = _near(row.method, METHODS.keys() | known)
             message = f"no known method matches {quote(str(row.method))}{near}"
@@ -59,6 +58,15 @@ class _Check:
         elif kinds == {Kind.LIST} and isinstance(row, ScopeRow):
             message = f"{quote(str(row.method))} shows what could be called whatever the scopes; this row does nothing"
             self._found.warn(row.source, row.line, method_column, "scope-on-list", message)
+
+    def _meaning(self, row: Rule | ScopeRow) -> tuple[bool, frozenset[str], frozenset[Kind]]:
+        """Say whether some server is meant, what methods of their own those have, and how the row's are judged."""
+        key = (row.server, row.method)
+        if key not in self._seen:
+            meant = [server for name, server in self._servers.items() if row.server.matches(name)]
+            known = frozenset[str]().union(*(server.methods for server in meant))
+            self._seen[key] = bool(meant), known, frozenset(_kinds(row.method, known))
+        return self._seen[key]
 
     def expectations(self) -> None:
         """Look at what the policy's tests name: one that asks about nothing would hold for ever."""

@@ -124,6 +124,13 @@ def test_quoted_fields_come_back_as_they_were(rows: list[list[str]]) -> None:
     assert texts(written.encode()) == rows
 
 
+@given(st.text(st.sampled_from("a, b"), min_size=1).filter(str.strip))
+def test_plain_lines_are_split_as_any_other(text: str) -> None:
+    plain = read("x.csv", text.encode() + b"\n", Findings())
+    other = read("x.csv", text.encode() + ',"é"\n'.encode(), Findings())
+    assert plain[0].fields == other[0].fields[:-1]
+
+
 def test_endless_problems_are_counted_and_not_kept() -> None:
     found = Findings()
     read("x.csv", b"\x00\n" * (MOST + 7), found)
