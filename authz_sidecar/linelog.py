@@ -38,11 +38,13 @@ class LineLog:
         """Open the file (mode 0600, its directory 0700) and start the writer; raises `OSError`."""
         self.path: Final = path
         self.written = 0
+        """Lines that are in the file."""
         self.failing: OSError | None = None
         self._limit = limit
         self._interval = interval
         self._waiting: list[bytes] = []
         self._pending = b""
+        self._late = 0
         self._some = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()  # INVARIANT: `_waiting` changes only under it, so that no line is lost
@@ -66,9 +68,15 @@ class LineLog:
             self._some.set()
 
     def close(self) -> None:
-        """Write what was taken, wait for it (10 s at most), and close the file; what could not be written is said."""
+        """Write what was taken, wait for it (10 s at most), and close the file; a second time does nothing.
+
+        What could not be written is said on the standard log.
+        """
         with self._lock:
+            again = self._closing.is_set()
             self._closing.set()
+        if again:
+            return
         self._some.set()
         self._thread.join(10)
         if lost := self._pending.count(b"\n"):
@@ -82,8 +90,9 @@ class LineLog:
     def _run(self) -> None:
         while True:
             self._some.wait()
-            closing = self._closing.wait(self._interval)
+            self._closing.wait(self._interval)
             self._some.clear()
+            closing = self._closing.is_set()  # read after the clear, or a close in between would be forgotten
             with self._lock:
                 batch, self._waiting = self._waiting, []
             self._write(self._pending + b"".join(batch), len(batch))
@@ -99,10 +108,12 @@ class LineLog:
                 data = data[os.write(self._file, data) :]
         except OSError as error:
             self.failing = error
+            self._late += lines
         else:
             self.failing = None
+            self.written += self._late + lines
+            self._late = 0
         self._pending = data
-        self.written += lines
 
     def _reopen_if_moved(self) -> None:
         try:

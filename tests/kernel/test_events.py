@@ -72,3 +72,10 @@ def test_events_share_nothing() -> None:
     fresh = DecisionEvent(v=1, time="", decision_id="", server="", allowed=True, reason="", mode="", revision="")
     assert fresh.context is not DECISION.context
     assert other == DECISION
+
+
+@pytest.mark.parametrize("odd", ["\x7f", "\x9b31m", "\u2028", "\u202e", "\u2066", "\ufeff", "caf\u00e9"])
+def test_nothing_in_an_event_steers_a_terminal(odd: str) -> None:
+    line = encode(AdminEvent(v=1, time="", action=odd, outcome=""))
+    assert all(char.isprintable() for char in line.decode().rstrip("\n"))
+    assert msgspec.json.decode(line)["action"] == odd

@@ -1,5 +1,6 @@
 """The line log loses nothing in silence: not when the disk is full, the file is moved or the queue is."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -188,3 +189,39 @@ def test_a_line_cut_by_a_full_disk_is_finished_when_there_is_room(tmp_path: Path
         [sys.executable, "-c", SMALL_DISK, str(tmp_path / "log")], capture_output=True, text=True, timeout=30
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_closing_twice_closes_nothing_of_others(tmp_path: Path) -> None:
+    log = LineLog(tmp_path / "log")
+    log.close()
+    other = os.open(tmp_path, os.O_RDONLY)  # may get the number of the file that was closed
+    log.close()
+    os.fstat(other)
+    os.close(other)
+
+
+def test_closing_on_a_full_disk_says_how_many_lines_are_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "log").symlink_to("/dev/full")
+    log = LineLog(tmp_path / "log", interval=60)
+    log.put(b"one\n")
+    log.close()
+    assert "1 lines could not be written" in caplog.text
+    assert log.written == 0
+
+
+def test_a_close_at_the_worst_moment_is_not_forgotten(tmp_path: Path) -> None:
+    log = LineLog(tmp_path / "log", interval=0.001)
+
+    class Late(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            before = self.is_set()
+            self.set()  # the log is closed just after the writer looked
+            log._some.set()
+            return before
+
+    log._closing = Late()
+    log.put(b"one\n")
+    log._thread.join(10)
+    os.close(log._file)
+    assert not log._thread.is_alive()
+    assert (tmp_path / "log").read_bytes() == b"one\n"
