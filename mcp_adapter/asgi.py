@@ -110,6 +110,7 @@ class AuthzMiddleware:
             if not self._recorder.ready():
                 raise Refusal(503, UNANSWERED, "the audit log cannot be written")
             headers = self._headers(scope)
+            entry.token = headers.token()
             path = _route(scope)
             if path in self._public:
                 await self._serve_public(scope, headers, receive, reply, entry)

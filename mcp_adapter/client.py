@@ -37,6 +37,8 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
 )
 
+_Line = tuple[grpc.aio.Channel, AuthorizationServiceStub]
+
 
 class SidecarClient:
     """Asks the sidecar at `unix:PATH` or `HOST:PORT`; one channel for each event loop, made when first needed.
@@ -61,7 +63,7 @@ class SidecarClient:
         self._folder, self._target, loopback = _parse(target)
         plain = self._folder is not None or (loopback and ca is None and cert is None)
         self._credentials = None if plain else _credentials(ca, cert, key)
-        self._channels: WeakKeyDictionary[asyncio.AbstractEventLoop, grpc.aio.Channel] = WeakKeyDictionary()
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
 
     async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
         """Ask about one item; raises `Unanswered` when there is no answer."""
@@ -92,13 +94,13 @@ class SidecarClient:
 
     async def close(self) -> None:
         """Close the channel of the running loop; the next question opens it again."""
-        channel = self._channels.pop(asyncio.get_running_loop(), None)
-        if channel is not None:
-            await channel.close()
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None:
+            await line[0].close()
 
     async def _call(self, rpc: str, request: Any) -> Any:  # the generated messages and stubs are untyped
         self._check_folder()
-        stub = AuthorizationServiceStub(self._channel())  # type: ignore[no-untyped-call]  # generated
+        stub = self._line()[1]
         try:
             return await getattr(stub, rpc)(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
@@ -107,16 +109,17 @@ class SidecarClient:
         except grpc.aio.UsageError as error:  # the channel was closed while we asked
             raise Unanswered(Fault.UNAVAILABLE, str(error)) from None
 
-    def _channel(self) -> grpc.aio.Channel:
+    def _line(self) -> _Line:
         loop = asyncio.get_running_loop()
-        channel = self._channels.get(loop)
-        if channel is None:
+        line = self._lines.get(loop)
+        if line is None:
             if self._credentials is None:
                 channel = grpc.aio.insecure_channel(self._target, options=_OPTIONS)
             else:
                 channel = grpc.aio.secure_channel(self._target, self._credentials, options=_OPTIONS)
-            self._channels[loop] = channel
-        return channel
+            line = channel, AuthorizationServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+            self._lines[loop] = line
+        return line
 
     def _check_folder(self) -> None:
         """Look before every call, since the channel connects again by itself. It costs two microseconds."""

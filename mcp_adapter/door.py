@@ -53,17 +53,16 @@ class Door:
             raise Refusal(405, INVALID_REQUEST, "this method is not served here")
         entry.protocol_version = headers.text(b"mcp-protocol-version")
         entry.traceparent = headers.text(b"traceparent")
-        entry.token = token = headers.token()
-        if http_method == "POST" and not token and await self._turned_away(reply, entry):
+        if http_method == "POST" and not entry.token and await self._turned_away(reply, entry):
             return
         asked = await reading.read(http_method, headers, receive, limit=self.max_body, patience=self.patience)
         reading.note(entry, asked)
-        ruling = await self.gate.judge(token, asked.items, entry.request_id)
+        ruling = await self.gate.judge(entry.token, asked.items, entry.request_id)
         _remember(entry, ruling)
         if ruling:
             await self._forward(scope, asked, ruling, receive, reply, entry)
         else:
-            await reply.answer(self.challenger.ruled(ruling, asked.id, token_sent=bool(token)))
+            await reply.answer(self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token)))
 
     async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
         """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""

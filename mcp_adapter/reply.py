@@ -102,47 +102,47 @@ class Reply:
     async def _body(self, body: bytes, *, more: bool) -> None:
         if self._tap is not None:
             self._tap.take(body)
-        if self._events is not None:
-            await self._stream(self._events, body, more=more)
+        if self._filter is None:
+            await self._out({"type": "http.response.body", "body": body, "more_body": more})
+        elif self._events is not None:
+            await self._stream(self._filter, self._events, body, more=more)
         elif self._held is not None:
             self._whole += body
             if len(self._whole) > LARGEST_ANSWER:
                 raise Unreadable("the server's answer is too long to be filtered")
             if not more:
-                await self._list(self._held, bytes(self._whole))
-        else:
-            await self._out({"type": "http.response.body", "body": body, "more_body": more})
+                await self._list(self._filter, self._held, bytes(self._whole))
 
-    async def _list(self, start: Event, body: bytes) -> None:
+    async def _list(self, filtering: Filter, start: Event, body: bytes) -> None:
         """Send a whole answer, filtered. Errors in plain words pass; anything else that is no JSON does not."""
-        if self._json and body.strip() and self._filter is not None:
-            body = await self._filter.payload(body)
-            self._count()
+        if self._json and body.strip():
+            body = await filtering.payload(body)
+            self._count(filtering)
         elif body.strip() and start["status"] < 400:
             raise Unreadable("the server's answer is neither JSON nor a stream of events")
         length = (b"content-length", str(len(body)).encode("ascii"))
         await self._out({**start, "headers": [*_without_length(start["headers"]), length]})
         await self._out({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def _stream(self, events: Events, body: bytes, *, more: bool) -> None:
+    async def _stream(self, filtering: Filter, events: Events, body: bytes, *, more: bool) -> None:
         for block in events.feed(body):
-            await self._block(block)
+            await self._block(filtering, block)
         if not more:
             for block in events.end():
-                await self._block(block)
+                await self._block(filtering, block)
             await self._out({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _block(self, block: Block) -> None:
+    async def _block(self, filtering: Filter, block: Block) -> None:
         out = block.raw
-        if block.data and self._filter is not None:
+        if block.data:
             try:
-                data = await self._filter.payload(block.data)
+                data = await filtering.payload(block.data)
             except Unreadable:
                 if block.event == "message":
                     raise
             else:
                 out = block.raw if data == block.data else block.saying(data)
-                self._count()
+                self._count(filtering)
         await self._out({"type": "http.response.body", "body": out, "more_body": True})
 
     async def _give_up(self, error: Exception) -> None:
@@ -157,9 +157,8 @@ class Reply:
         headers = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii")))
         await self.answer(Answered(status=status, headers=(*headers, (b"cache-control", b"no-store")), body=body))
 
-    def _count(self) -> None:
-        if self._filter is not None:
-            self._entry.listed, self._entry.hidden = self._filter.listed, self._filter.hidden
+    def _count(self, filtering: Filter) -> None:
+        self._entry.listed, self._entry.hidden = filtering.listed, filtering.hidden
 
     async def _out(self, event: Event) -> None:
         if event["type"] == "http.response.start":

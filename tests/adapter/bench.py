@@ -14,7 +14,8 @@ from mcp_adapter.pdp import Answer, Decision, Item
 from mcp_adapter.principal import Principal
 
 URL = "http://127.0.0.1/mcp"
-ALICE = {"authorization": "Bearer token-alice"}
+ALICE_TOKEN = "token-alice"
+ALICE = {"authorization": f"Bearer {ALICE_TOKEN}"}
 
 
 class Lines:
@@ -135,8 +136,8 @@ async def post(
     app: AuthzMiddleware,
     body: bytes,
     *,
-    token: str | None = "token-alice",
-    **headers: str,  # noqa: S107 - a name, not a secret
+    token: str | None = ALICE_TOKEN,
+    **headers: str,
 ) -> httpx.Response:
     sent = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
     if token is not None:
@@ -153,9 +154,12 @@ async def lifespan(app):
     said: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, events.get, said.put))
     await events.put({"type": "lifespan.startup"})
-    async with asyncio.timeout(10):
-        started = await said.get()
-        assert started["type"] == "lifespan.startup.complete", started
+    answer = asyncio.create_task(said.get())
+    await asyncio.wait({task, answer}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        answer.cancel()
+        task.result()
+    assert answer.result()["type"] == "lifespan.startup.complete"
     try:
         yield
     finally:

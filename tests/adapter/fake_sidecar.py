@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -91,13 +92,13 @@ class FakeSidecar(AuthorizationServiceServicer):
 
     @property
     def target(self) -> str:
-        return f"unix:{self.socket}"
+        return f"unix:{self.socket}"  # for the client, which escapes it
 
     async def start(self) -> "FakeSidecar":
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
         self.server = grpc.aio.server()
         add_AuthorizationServiceServicer_to_server(self, self.server)
-        self.server.add_insecure_port(self.target)
+        self.server.add_insecure_port(f"unix:{quote(str(self.socket))}")
         await self.server.start()
         return self
 

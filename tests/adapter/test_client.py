@@ -1,11 +1,20 @@
 """The client of the sidecar: answers, faults, and who may be asked."""
 
 import asyncio
+import os
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
+import grpc.aio
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from authz_sidecar.wire.authz_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from mcp_adapter.client import SidecarClient
 from mcp_adapter.pdp import Fault, Item, Unanswered
 from tests.adapter.fake_sidecar import REVISION, FakeSidecar, Table
@@ -101,12 +110,19 @@ async def test_a_slow_sidecar_is_not_waited_for(sidecar, table):
 
 async def test_no_sidecar_is_no_answer_until_there_is_one(run_dir, table):
     run_dir.mkdir(mode=0o700)
-    sidecar = FakeSidecar(run_dir / "a b%41.sock", table)
-    asker = SidecarClient(sidecar.target, timeout=5)
+    sidecar = FakeSidecar(run_dir / "authz sidecar%41.sock", table)
+    asker = SidecarClient(f"unix:{sidecar.socket}", timeout=5)
     with pytest.raises(Unanswered) as unanswered:
         await asker.check("token-alice", Item(method="ping"), **ASK)
     assert unanswered.value.fault is Fault.UNAVAILABLE
+    await sidecar.start()
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(Unanswered):
+                assert await asker.check("token-alice", Item(method="ping"), **ASK)
+                break
     await asker.close()
+    await sidecar.stop()
 
 
 async def test_a_closed_client_opens_again(asker):
@@ -127,16 +143,80 @@ async def test_a_directory_where_others_may_write_is_not_trusted(sidecar, run_di
     await asker.close()
 
 
-async def test_a_directory_of_somebody_else_is_not_trusted(sidecar, monkeypatch):
-    monkeypatch.setattr("mcp_adapter.client.geteuid", lambda: 4242)
-    owner = Path(sidecar.socket).parent.stat().st_uid
+async def test_a_directory_of_somebody_else_is_not_trusted(sidecar, run_dir, monkeypatch):
+    if os.geteuid() == 0:
+        os.chown(run_dir, 4242, -1)
+    else:  # nobody but root can give a directory away
+        monkeypatch.setattr("mcp_adapter.client.geteuid", lambda: 4242)
     asker = SidecarClient(sidecar.target, timeout=5)
-    if owner == 0:  # root is trusted by everybody
-        assert await asker.check("token-alice", Item(method="ping"), **ASK)
-    else:
-        with pytest.raises(Unanswered, match="belongs to user"):
-            await asker.check("token-alice", Item(method="ping"), **ASK)
+    with pytest.raises(Unanswered, match="belongs to user"):
+        await asker.check("token-alice", Item(method="ping"), **ASK)
     await asker.close()
+
+
+async def test_a_client_that_is_closed_while_it_asks_has_no_answer(asker, table):
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hold():
+        reached.set()
+        await never.wait()
+
+    table.hold = hold
+    asking = asyncio.create_task(asker.check("token-alice", Item(method="ping"), **ASK))
+    async with asyncio.timeout(10):
+        await reached.wait()
+        await asker.close()
+        never.set()
+        with pytest.raises((Unanswered, asyncio.CancelledError)):
+            await asking
+
+
+async def test_a_channel_that_closes_under_a_question_has_no_answer(asker):
+    await asker.check("token-alice", Item(method="ping"), **ASK)
+    await asker._lines[asyncio.get_running_loop()][0].close()
+    with pytest.raises(Unanswered):
+        await asker.check("token-alice", Item(method="ping"), **ASK)
+
+
+async def test_over_tls_the_sidecar_proves_who_it_is(tmp_path, table):
+    mine, other = certificate(tmp_path, "mine"), certificate(tmp_path, "other")
+    pair = [(mine[1].read_bytes(), mine[0].read_bytes())]
+    server = grpc.aio.server()
+    add_AuthorizationServiceServicer_to_server(FakeSidecar(tmp_path, table), server)
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials(pair))
+    await server.start()
+    asker = SidecarClient(f"localhost:{port}", timeout=5, ca=mine[0], cert=mine[0], key=mine[1])
+    assert await asker.check("token-alice", Item(method="ping"), **ASK)
+    stranger = SidecarClient(f"localhost:{port}", timeout=5, ca=other[0])
+    with pytest.raises(Unanswered):
+        await stranger.check("token-alice", Item(method="ping"), **ASK)
+    await asker.close()
+    await stranger.close()
+    await server.stop(0)
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a self-signed certificate for localhost; gives its file and its key's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert, secret = folder / f"{name}.pem", folder / f"{name}.key"
+    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    return cert, secret
 
 
 async def test_a_directory_that_is_not_there_is_no_answer(tmp_path):
