@@ -39,10 +39,12 @@ def main() -> int:
     options.add_argument("--port", type=int, default=8000, help="the MCP port with --keep (default 8000)")
     chosen = options.parse_args()
     try:
-        return keep(chosen.port) if chosen.keep else asyncio.run(demo())
+        return keep(chosen.port, processes.ROOT / "var" / "run") if chosen.keep else asyncio.run(demo())
     except DemoError as error:
         console.print(f"[bold red]the demo failed:[/] {escape(str(error))}")
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 async def demo() -> int:
@@ -143,7 +145,7 @@ async def _edit(ground: Playground) -> bool:
     console.print("   each was refused, and the last good policy went on answering")
     policy.write_text(f"{good}g, user:noor, role:support\n")
     begun = time.monotonic()
-    while not (allowed := await _allowed(ground, noor)) and time.monotonic() - begun < 10:
+    while not (allowed := await _allowed(ground, noor)) and time.monotonic() - begun < 10:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.05)
     console.print(
         f"   as it was meant: live after {time.monotonic() - begun:.1f} s, noor may call {', '.join(sorted(allowed))}"
@@ -177,9 +179,9 @@ def _audit(ground: Playground) -> bool:
     return decision is not None
 
 
-def keep(port: int) -> int:
+def keep(port: int, directory: Path) -> int:
     """Keep the processes up until Ctrl-C and print what to try."""
-    ground = processes.prepare(processes.ROOT / "var" / "run", policies=processes.ROOT / "policies", mcp_port=port)
+    ground = processes.prepare(directory, policies=processes.ROOT / "policies", mcp_port=port)
     with processes.sidecar(ground), processes.ops_assistant(ground):
         tokens = {"vera": (), "alice": ("tickets:write",), "adam": ("tickets:write",)}
         for name, scopes in tokens.items():
@@ -198,16 +200,18 @@ def _instructions(ground: Playground) -> str:
     home = ground.directory.relative_to(here) if ground.directory.is_relative_to(here) else ground.directory
     binary = Path(sys.executable).with_name("authz-sidecar")
     tool = shlex.quote(str(binary.relative_to(here) if binary.is_relative_to(here) else binary))
-    call = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":%s}}'
-    curl = (
-        f"curl -si {ground.url} -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\\n"
-        f'    -H "Authorization: Bearer $(cat {home}/alice.token)" \\\n    -d \''
-    )
+    meta = '{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+    call = f"""mcp() {{ curl -si {ground.url} -H "Authorization: Bearer $(cat {home}/$1.token)" \\
+    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
+    -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H "Mcp-Name: $2" \\
+    -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"'"$2"'","arguments":'"$3"',
+    "_meta":{meta}}}}}'; echo; }}"""
     return f"""[bold green]Running[/] until Ctrl-C: the ops assistant at [bold]{ground.url}[/], the sidecar behind it.
 
-[bold]Call it as alice[/] (vera.token and adam.token lie beside)
-  {curl}{escape(call % ("lookup_inventory", '{"query":"laptop"}'))}'
-  {curl}{escape(call % ("delete_ticket", '{"ticket_id":1}'))}'
+[bold]Call it with curl[/] as vera, alice or adam; the first line once, then
+  {escape(call)}
+  mcp alice lookup_inventory '{{"query":"laptop"}}'
+  mcp alice delete_ticket '{{"ticket_id":1}}'
 
 [bold]Ask the sidecar directly[/]
   {tool} check tools/call delete_ticket --token-file {home}/alice.token --config {home}/authz.toml
