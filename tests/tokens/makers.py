@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from hypothesis import HealthCheck, settings
+
 from authz_sidecar.model import Server
 from authz_sidecar.tokens import base64url, mint
 from authz_sidecar.tokens.algorithms import ALGORITHMS
@@ -19,6 +21,10 @@ SERVER: Final = Server(name="ops-assistant", audience=AUDIENCE)
 OTHER_SERVER: Final = Server(name="billing", audience="https://billing.example/mcp")
 CANARY: Final = "canary-5f1d0c"
 """Stands in every token of the hostile table and must never stand in a message."""
+
+
+UNHURRIED: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: they say nothing about time, and the machine may be busy."""
 
 
 class Clock:

@@ -11,7 +11,7 @@ from authz_sidecar.errors import TokenError
 from authz_sidecar.model import RawToken
 from authz_sidecar.tokens.inspect import Outcome, inspect
 from authz_sidecar.tokens.verifier import JwtVerifier
-from tests.tokens.makers import SERVER, Clock, claim_bytes, claims, header_bytes, issuer, sign, token
+from tests.tokens.makers import SERVER, UNHURRIED, Clock, claim_bytes, claims, header_bytes, issuer, sign, token
 
 FULL = issuer(
     roles_claim="realm_access.roles",
@@ -51,42 +51,50 @@ async def test_the_token_that_is_mutated_is_good() -> None:
     assert await verify(VALID)
 
 
+@UNHURRIED
 @given(texts)
 async def test_any_text_is_refused(text: str) -> None:
     assert not await verify(text)
 
 
+@UNHURRIED
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=5))
 async def test_any_segments_are_refused(parts: list[bytes]) -> None:
     assert not await verify(".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts))
 
 
+@UNHURRIED
 @given(st.integers(0, len(VALID) - 1), texts.filter(bool))
 async def test_no_changed_character_is_accepted(at: int, new: str) -> None:
     changed = VALID[:at] + new + VALID[at + 1 :]
     assert await verify(changed) is (changed == VALID)
 
 
+@UNHURRIED
 @given(st.integers(0, len(VALID)), texts.filter(bool))
 async def test_no_inserted_text_is_accepted(at: int, new: str) -> None:
     assert not await verify(VALID[:at] + new + VALID[at:])
 
 
+@UNHURRIED
 @given(st.integers(0, len(VALID) - 1), st.integers(1, 40))
 async def test_no_cut_token_is_accepted(at: int, length: int) -> None:
     assert not await verify(VALID[:at] + VALID[at + length :])
 
 
+@UNHURRIED
 @given(st.binary(max_size=200))
 async def test_any_signed_header_is_verified_or_refused(header: bytes) -> None:
     await verify(sign(header, json.dumps(GOOD).encode()))
 
 
+@UNHURRIED
 @given(st.binary(max_size=200))
 async def test_any_signed_payload_is_refused(payload: bytes) -> None:
     assert not await verify(sign(header_bytes(), payload))
 
 
+@UNHURRIED
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "x5t", "cty"]), json_values))
 async def test_any_json_header_is_verified_or_refused(members: dict[str, object]) -> None:
     header = json.dumps(json.loads(header_bytes()) | members).encode("utf-8", "surrogatepass")
@@ -99,17 +107,20 @@ CLAIMS = [
 ]
 
 
+@UNHURRIED
 @given(st.dictionaries(st.sampled_from(CLAIMS), json_values, min_size=1))
 async def test_any_signed_claims_are_verified_or_refused(members: dict[str, object]) -> None:
     await verify(sign(header_bytes(), json.dumps(GOOD | members).encode("utf-8", "surrogatepass")))
 
 
+@UNHURRIED
 @given(st.binary(max_size=150))
 async def test_any_signature_but_the_right_one_is_refused(signature: bytes) -> None:
     encoded = base64.urlsafe_b64encode(signature).decode().rstrip("=")
     assert await verify(f"{HEAD}.{PAYLOAD}.{encoded}") is (encoded == SIGNATURE)
 
 
+@UNHURRIED
 @given(texts)
 async def test_any_subject_keeps_every_code_point_or_is_refused(sub: str) -> None:
     with suppress(TokenError):

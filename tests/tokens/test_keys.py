@@ -23,7 +23,7 @@ from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.algorithms import RSA
 from authz_sidecar.tokens.keys import Key, load_keys, load_secret, parse_keys
 from authz_sidecar.tokens.mint import public_jwks
-from tests.tokens.makers import DROP, SECRET, key
+from tests.tokens.makers import DROP, SECRET, UNHURRIED, key
 
 MARK = "authz_development"
 
@@ -323,6 +323,7 @@ def test_a_wrong_secret_file_is_refused_with_its_path(tmp_path: Path, document: 
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@UNHURRIED
 @given(st.binary(max_size=400))
 def test_any_bytes_are_keys_or_refused(document: bytes) -> None:
     with suppress(ConfigError):
@@ -336,6 +337,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@UNHURRIED
 @given(
     st.sampled_from([public("RS256"), public("ES256"), public("EdDSA"), dict(SECRET)]),
     st.dictionaries(st.sampled_from(MEMBERS), VALUES),
@@ -349,6 +351,7 @@ def test_any_record_is_a_key_or_refused(record: dict[str, Any], changes: dict[st
 
 
 @pytest.mark.filterwarnings("ignore")  # the certificate reader warns of odd certificates before it takes them
+@UNHURRIED
 @given(st.sampled_from(["rsa", "ec", "ed25519", "certificate"]), st.integers(0), st.binary(min_size=1, max_size=3))
 def test_any_changed_pem_file_is_a_key_or_refused(kind: str, at: int, new: bytes) -> None:
     document = pem(kind)
