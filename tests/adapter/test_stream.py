@@ -219,6 +219,16 @@ async def test_a_list_in_a_stream_is_filtered_and_the_rest_passes_byte_for_byte(
         assert len(pdp.batches) == 1
 
 
+@pytest.mark.parametrize("missing", [1, 2])
+async def test_a_list_in_a_stream_that_ends_too_soon_is_filtered(missing):
+    pdp = Said()
+    pdp.hidden = {"secret"}
+    app, _ = guard(Upstream(event(LISTING)[:-missing], content_type="text/event-stream"), pdp)
+    got = await post(app, call("tools/list"))
+    assert b"open" in got.content
+    assert b"secret" not in got.content
+
+
 async def test_a_list_that_a_session_stream_replays_is_filtered():
     pdp = Said()
     pdp.hidden = {"secret"}
