@@ -12,11 +12,12 @@ from typing import Final
 
 from authz_sidecar.events import SCHEMA_VERSION, AuditEvent, RuleLine, Who, encode
 from authz_sidecar.linelog import LineLog, LineSink, LogUnavailable
+from mcp_adapter.lane import Lane
 from mcp_adapter.principal import Principal
 
 _log: Final = logging.getLogger(__name__)
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_LONGEST: Final = 256
+LONGEST: Final = 256
 _SHORTEST_SECRET: Final = 8
 
 
@@ -60,12 +61,12 @@ class Entry:
             server=self.server,
             decision_id=self.decision_id,
             request_id=self.request_id,
-            http_method=self.http_method[:_LONGEST],
-            path=self.path[:_LONGEST],
+            http_method=self.http_method[:LONGEST],
+            path=self.path[:LONGEST],
             method=self.method,
             tool=self.tool,
             reason=self.reason,
-            detail=self.detail[:_LONGEST],
+            detail=self.detail[:LONGEST],
             who=_who(self.principal),
             rules=self.rules,
             revision=self.revision,
@@ -73,9 +74,9 @@ class Entry:
             listed=self.listed,
             hidden=self.hidden,
             session=self.session,
-            protocol_version=self.protocol_version[:_LONGEST],
+            protocol_version=self.protocol_version[:LONGEST],
             traceparent=self.traceparent if _TRACEPARENT.fullmatch(self.traceparent) else "",
-            untrusted_client=self.untrusted_client[:_LONGEST],
+            untrusted_client=self.untrusted_client[:LONGEST],
         )
         line = encode(event)
         return line.replace(self.token.encode(), b"[token]") if len(self.token) >= _SHORTEST_SECRET else line
@@ -112,14 +113,17 @@ class Stderr:
 class Recorder:
     """Takes entries to a sink; what the sink does not take is kept and tried again before the next request.
 
-    A file is opened when first needed, so that a server may fork before.
+    A file is opened when first needed, so that a server may fork before. Entries of callers that were never verified
+    are bounded and never kept: what is left out of them is counted and told.
     """
 
-    def __init__(self, audit: LineSink | Path | str | None) -> None:
+    def __init__(self, audit: LineSink | Path | str | None, lane: Lane | None = None) -> None:
         """Take a sink, a file, or None for stderr."""
+        self._lane = lane or Lane()
         self._path = Path(audit) if isinstance(audit, str | Path) else None
         self._sink: LineSink | None = None if isinstance(audit, str | Path) else audit or Stderr()
         self._owed: list[bytes] = []
+        self._failing = False
 
     def open(self) -> None:
         """Open the file now; raises `OSError`."""
@@ -129,8 +133,7 @@ class Recorder:
     def ready(self) -> bool:
         """Say whether everything so far was taken. Where not, the next request must wait: nothing goes unrecorded."""
         owed, self._owed = self._owed, []
-        for line in owed:
-            self._put(line)
+        self._owed = [line for line in owed if not self._put(line)]
         if not self._owed:
             with contextlib.suppress(OSError):
                 self.open()
@@ -138,22 +141,35 @@ class Recorder:
 
     def write(self, entry: Entry) -> None:
         """Take an entry; it never raises."""
-        self._put(entry.line())
+        if entry.principal is not None:
+            line = entry.line()
+            if not self._put(line):
+                self._owed.append(line)
+        elif self._lane.admits():
+            skipped, further = self._lane.skipped, self._lane.told()
+            entry.detail = entry.detail[: LONGEST - len(further)] + further
+            if not self._put(entry.line()):
+                self._lane.skipped += skipped + 1
 
     def close(self) -> None:
         """Write what was taken; a file is opened again when there is more."""
         self.ready()
+        if self._owed or self._lane.skipped:
+            _log.error("audit_lost: %d lines, and %d of callers never verified", len(self._owed), self._lane.skipped)
         if self._sink is not None and self._path is not None:
             self._sink.close()
             self._sink = None
 
-    def _put(self, line: bytes) -> None:
+    def _put(self, line: bytes) -> bool:
+        """Say whether the sink took a line."""
         try:
             self.open()
-            if self._sink is None:  # pragma: no cover - `open` has set it or raised
-                raise LogUnavailable("no sink")
-            self._sink.put(line)
+            if self._sink is not None:
+                self._sink.put(line)
         except (LogUnavailable, OSError) as error:
-            if not self._owed:
+            if not self._failing:
                 _log.error("audit_unavailable: %s", error)
-            self._owed.append(line)
+            self._failing = True
+            return False
+        self._failing = False
+        return True

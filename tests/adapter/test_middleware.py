@@ -446,7 +446,41 @@ async def test_while_the_log_is_full_nobody_is_let_through_and_nothing_is_lost()
     assert len(upstream.bodies) == 1
     lines.full = False
     assert (await post(app, call("ping"))).status_code == 200
-    assert [event["status"] for event in lines.events] == [200, 503, 200]
+    assert (await post(app, b"x")).status_code == 400
+    assert [event["status"] for event in lines.events] == [200, 200, 400]
+    assert lines.last["detail"].endswith("; and 1 further requests that were never verified")
+
+
+async def test_a_log_that_is_full_to_the_end_is_told_of(caplog):
+    lines = Lines()
+    app, _ = guard(Lifespan(Upstream()), Said(), audit=lines)
+    async with lifespan(app):
+        lines.full = True
+        await post(app, call("ping"))
+        await post(app, call("ping"))
+    assert "audit_lost: 1 lines, and 1 of callers never verified" in caplog.text
+
+
+async def test_a_flood_of_callers_without_a_token_is_bounded_and_counted():
+    from mcp_adapter.lane import Lane
+    from mcp_adapter.record import Entry, Recorder
+
+    now, lines = [0.0], Lines()
+    recorder = Recorder(lines, Lane(rate=2, clock=lambda: now[0]))
+
+    def refused():
+        return Entry(server="ops", request_id="r", http_method="GET", path="/x", detail="d" * 300)
+
+    for _ in range(5):
+        recorder.write(refused())
+    known = refused()
+    known.principal = Said().principal
+    recorder.write(known)
+    now[0] = 1.5
+    recorder.write(refused())
+    assert len(lines.raw) == 4
+    assert lines.last["detail"].endswith("; and 3 further requests that were never verified")
+    assert len(lines.last["detail"]) == 256
 
 
 async def test_a_log_file_is_opened_when_needed_and_closed_at_the_end(tmp_path):
