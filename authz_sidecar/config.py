@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256",
@@ -29,15 +29,30 @@ def _name(value: str) -> str:
     return value
 
 
+def _place(value: str) -> str:
+    if any(character < " " for character in value):
+        raise ValueError("a path has no control characters")
+    if value.startswith("~"):
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            raise ValueError(f"`{value}`: there is no such home directory") from None
+    return value
+
+
+Place = Annotated[str, AfterValidator(_place)]
+"""A file or directory; relative ones begin in the directory of the configuration."""
+
+
 class Listen(Section):
     """Where the data service answers. With neither key set, `var/run/authz.sock` beside the configuration."""
 
-    socket: str = ""
+    socket: Place = ""
     tcp: str = ""
     """`HOST:PORT`, loopback only unless TLS is configured."""
-    tls_cert_file: str = ""
-    tls_key_file: str = ""
-    client_ca_file: str = ""
+    tls_cert_file: Place = ""
+    tls_key_file: Place = ""
+    client_ca_file: Place = ""
     """With it, clients must present a certificate of this authority (mTLS)."""
     max_message_bytes: Annotated[int, Field(ge=65_536, le=67_108_864)] = 4_194_304
 
@@ -55,7 +70,7 @@ class Listen(Section):
 class Admin(Section):
     """Where the administration service answers: a Unix socket of its own, never the data listener."""
 
-    socket: str = ""
+    socket: Place = ""
     """Default: `admin.sock` beside the data socket, or in `run` of the state directory."""
 
 
@@ -86,9 +101,9 @@ class Issuer(Section):
     issuer: Annotated[str, Field(min_length=1, max_length=1_024)]
     """Compared byte by byte with the token's `iss`."""
     algorithms: tuple[Algorithm, ...] = Field(min_length=1)
-    jwks_file: str = ""
-    pem_file: str = ""
-    secret_file: str = ""
+    jwks_file: Place = ""
+    pem_file: Place = ""
+    secret_file: Place = ""
     """A shared secret for HS256: a file of at least 32 random bytes, and this issuer's only key."""
     user_claim: Annotated[str, Field(min_length=1)] = "sub"
     roles_claim: str = ""
@@ -141,20 +156,20 @@ class Server(Section):
 class Policy(Section):
     """Which files say who may do what, and what reads them."""
 
-    path: str = "policies"
+    path: Place = "policies"
     engine: str = "casbin"
 
 
 class Audit(Section):
     """Where decisions are remembered."""
 
-    path: str = ""
+    path: Place = ""
     """A directory for `decisions.jsonl`; default `audit` in the state directory. `-` writes to standard output."""
     console: bool = False
     """Also say each decision on standard error, for people in development."""
     when_full: Literal["deny", "drop"] = "deny"
     queue_lines: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
-    digest_key_file: str = ""
+    digest_key_file: Place = ""
     """32 random bytes that key the digests of tokens and arguments; made in the state directory when not set."""
 
 
@@ -175,7 +190,7 @@ class Scopes(Section):
 class Config(Section):
     """The whole configuration."""
 
-    state_dir: str = "var"
+    state_dir: Place = "var"
     """The last good policy and keys of our own; made with mode 0700."""
     listen: Listen = Listen()
     admin: Admin = Admin()
@@ -185,8 +200,7 @@ class Config(Section):
     policy: Policy = Policy()
     audit: Audit = Audit()
     scopes: Scopes = Scopes()
-    base: Path = Field(default=Path(), exclude=True)
-    """The directory of the file: relative paths begin there."""
+    _base: Path = PrivateAttr(default=Path())
 
     @field_validator("issuers", "servers", mode="before")
     @classmethod
@@ -202,9 +216,15 @@ class Config(Section):
         _distinct("audience", [server.audience for server in self.servers])
         return self
 
+    def based(self, directory: Path) -> "Config":
+        """Give the same configuration with relative paths that begin in this directory."""
+        moved = self.model_copy()
+        moved._base = directory  # noqa: SLF001 - our own
+        return moved
+
     def at(self, path: str) -> Path:
         """Resolve a configured path."""
-        return self.base / Path(path).expanduser()
+        return self._base / Path(path).expanduser()
 
     @property
     def state(self) -> Path:

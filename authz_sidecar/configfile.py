@@ -18,6 +18,7 @@ _ENVIRONMENT: Final = "AUTHZ_"
 _NOT_SETTINGS: Final = frozenset({"AUTHZ_CONFIG", "AUTHZ_TOKEN"})  # where the file is; the command line's own token
 _HEADER: Final = re.compile(r"\s*\[(\[)?\s*([A-Za-z0-9_.\-\" ]+?)\s*\]")
 _KEY: Final = re.compile(r"\s*[\"']?([A-Za-z0-9_:.\-]+?)[\"']?\s*=")
+_PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _LARGEST: Final = 1_048_576
 
 Location = tuple[str | int, ...]
@@ -31,13 +32,23 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     text = _read(path)
     try:
         tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_not_toml(path, str(error))) from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: not valid TOML: a number is too long, or the nesting too deep") from None
     overrides = _overrides(environment, tree)
     try:
-        return Config.model_validate({**tree, "base": path.parent.resolve()})
+        return Config.model_validate(tree).based(path.parent.resolve())
     except ValidationError as error:
         raise ConfigError("\n".join(_report(path, text, overrides, error))) from None
+
+
+def _not_toml(path: Path, said: str) -> str:
+    """Put the place in front, where editors look for it."""
+    place = _PLACE.search(said)
+    if place is None:
+        return f"{path}: not valid TOML: {said}"
+    return f"{path}:{place[1]}:{place[2]}: not valid TOML: {said[: place.start()]}"
 
 
 def _read(path: Path) -> str:
@@ -96,7 +107,7 @@ def _fields(where: Location) -> Mapping[str, typing.Any]:
         if inner is None:
             return {}
         model = inner
-    return {name: field for name, field in model.model_fields.items() if not field.exclude}
+    return model.model_fields
 
 
 def _inside(annotation: object) -> list[type[Section]]:
@@ -110,7 +121,7 @@ def _lines(text: str) -> dict[Location, int]:
     found: dict[Location, int] = {}
     counts: dict[Location, int] = {}
     table: Location = ()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
             table = tuple(part.strip().strip('"') for part in header[2].split("."))
             if header[1]:

@@ -14,6 +14,7 @@ import structlog
 
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
+from authz_sidecar.app.state import taken
 from authz_sidecar.app.telling import Desk, Telling
 from authz_sidecar.audit.digest import Digester, load_or_create_key
 from authz_sidecar.audit.ledger import Ledger
@@ -79,14 +80,15 @@ async def serve(config: Config, *, stop: asyncio.Event | None = None, started: a
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError, RuntimeError):  # not the main thread: whoever runs us stops us by `stop`
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    sidecar = Sidecar(config)
-    try:
-        await sidecar.open()
-        if started is not None:
-            started.set()
-        await stop.wait()
-    finally:
-        await sidecar.close()
+    with taken(config.state):
+        sidecar = Sidecar(config)
+        try:
+            await sidecar.open()
+            if started is not None:
+                started.set()
+            await stop.wait()
+        finally:
+            await sidecar.close()
 
 
 class Sidecar:
@@ -98,7 +100,7 @@ class Sidecar:
         issuers = translate.issuers(config)
         hierarchy = translate.hierarchy(config)
         engine = registry.load(config.policy.engine)
-        _make_private(config)
+        tcp = translate.tcp(config)
         extra = frozenset().union(*(server.methods for server in servers.values()))
         self.metrics = Metrics(servers=servers, methods=extra)
         new_id = new_ids()
@@ -136,7 +138,7 @@ class Sidecar:
             meter=self.metrics,
             new_id=new_id,
             socket=config.data_socket,
-            tcp=translate.tcp(config),
+            tcp=tcp,
             admin=desk,
             admin_socket=config.admin_socket,
             options=Options(max_message=config.listen.max_message_bytes),
@@ -149,6 +151,7 @@ class Sidecar:
             self._http = HttpServer(app, host=host.strip("[]"), port=int(port))
         self.metrics.audit(lines=lambda: self._ledger.lines, dropped=lambda: self._ledger.dropped)
         self._closing = False
+        self._begun = False
 
     async def open(self) -> None:
         """Open the doors, then load the policy; not ready in between. Raises `ConfigError`."""
@@ -159,6 +162,7 @@ class Sidecar:
         http = await self._http.start() if self._http else None
         self._keep(self._follow())
         self._keep(self._ledger.tend())
+        self._begun = True
         self._admin("start", "listening")
         await self.store.load()
         self._keep(watch(self.store))
@@ -174,7 +178,8 @@ class Sidecar:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._admin("stop", "stopped")
+        if self._begun:  # one that never answered leaves no word in a log that may be another one's
+            self._admin("stop", "stopped")
         await asyncio.to_thread(self._ledger.close)
         _log.info("stopped")
 
@@ -206,12 +211,3 @@ class Sidecar:
     def _admin(self, action: str, outcome: str) -> None:
         revision = self.store.status.revision or ""
         self._ledger.admin(AdminEvent(v=SCHEMA_VERSION, time="", action=action, outcome=outcome, revision=revision))
-
-
-def _make_private(config: Config) -> None:
-    """Make the state directory ours alone; keys and the last good policy lie there."""
-    state = config.state
-    try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(f"`state_dir` {state}: {error.strerror}") from None

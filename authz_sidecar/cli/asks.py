@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 import click
 from google.protobuf.json_format import MessageToDict
@@ -13,14 +13,22 @@ from authz_sidecar.cli import client
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, config_option, dump, say, verdict
 from authz_sidecar.wire import authz_pb2 as pb
 
+_LARGEST: Final = 1_048_576
+
 
 def read_token(source: str | None) -> str:
     """Take the token from a file, standard input (`-`) or AUTHZ_TOKEN; never from argv, which all can see."""
     if source == "-":
-        return sys.stdin.read().strip()
+        return _text(sys.stdin.buffer)
     if source:
-        return Path(source).read_text("utf-8", errors="replace").strip()
-    return os.environ.get("AUTHZ_TOKEN", "")
+        with Path(source).open("rb") as file:
+            return _text(file)
+    return os.environ.get("AUTHZ_TOKEN", "").encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _text(file: BinaryIO) -> str:
+    """Read whatever bytes there are: what is no token is refused by who verifies it."""
+    return file.read(_LARGEST).decode("utf-8", errors="replace").strip()
 
 
 @click.command()

@@ -1,17 +1,26 @@
 """Calls a running sidecar for the command line: one call, one deadline, one sentence when it fails."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import grpc
 
 from authz_sidecar import configfile
-from authz_sidecar.errors import AuthzError
+from authz_sidecar.config import is_loopback
+from authz_sidecar.errors import AuthzError, ConfigError
 from authz_sidecar.wire import authz_pb2_grpc as rpc
 
 DEADLINE_SECONDS: Final = 5.0
+_OPTIONS: Final = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),  # tokens go to the sidecar and nowhere else, whatever the environment says
+    ("grpc.service_config_disable_resolution", 1),
+)
 
 
 class Unreachable(AuthzError):
@@ -21,16 +30,44 @@ class Unreachable(AuthzError):
 
 
 def data_target(config_path: Path, target: str | None) -> str:
-    """Give the gRPC target of the data service: as named, or as configured."""
-    if target:
-        return target
+    """Give the gRPC target of the data service, as named or as configured; raises `ConfigError`."""
+    if target is not None:
+        return _named(target)
     config = configfile.load(config_path)
-    return f"unix:{config.data_socket.resolve()}" if config.data_socket else config.listen.tcp
+    if config.data_socket is not None:
+        return _unix(config.data_socket)
+    if config.listen.tls_cert_file:
+        raise ConfigError(f"{config_path}: it listens with TLS alone; set `[listen] socket` beside it to ask from here")
+    return _named(config.listen.tcp)
 
 
 def admin_target(config_path: Path) -> str:
     """Give the gRPC target of the administration service."""
-    return f"unix:{configfile.load(config_path).admin_socket.resolve()}"
+    return _unix(configfile.load(config_path).admin_socket)
+
+
+def _named(target: str) -> str:
+    scheme, _, path = target.partition(":")
+    if scheme == "unix" and path and not path.startswith("//"):
+        return _unix(Path(path))
+    # The token goes in clear: on this machine alone, and to nobody whom a name may lead to.
+    if not is_loopback(target):
+        raise ConfigError(f"`{target}` is neither `unix:PATH` nor `HOST:PORT` on the loopback, such as 127.0.0.1:50051")
+    return target
+
+
+def _unix(socket: Path) -> str:
+    """Spell a socket, once it is known that nobody else can have put it there to receive tokens."""
+    folder = socket.absolute().parent
+    try:
+        found = folder.stat()
+    except OSError:
+        return f"unix:{quote(str(socket.absolute()))}"  # nothing is there, and the call will say so
+    if found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(f"{folder}: belongs to user {found.st_uid}, not to us or root; no token is sent there")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(f"{folder}: others may write there, so no token is sent there; run `chmod 700 {folder}`")
+    return f"unix:{quote(str(socket.absolute()))}"
 
 
 @contextmanager
@@ -50,10 +87,11 @@ def admin(target: str) -> Iterator["rpc.AdminServiceStub"]:
 @contextmanager
 def _channel(target: str) -> Iterator[grpc.Channel]:
     try:
-        with grpc.insecure_channel(target, options=[("grpc.enable_retries", 0)]) as channel:
+        with grpc.insecure_channel(target, options=_OPTIONS) as channel:
             yield channel
     except grpc.RpcError as error:
         failed: Any = error  # what a channel raises is a Call too; the type stubs deny it
-        code, detail = failed.code(), failed.details()
-        hint = "; is `authz-sidecar serve` running?" if code is grpc.StatusCode.UNAVAILABLE else ""
-        raise Unreachable(f"no answer from {target}: {code.name.lower()}: {detail}{hint}") from None
+        code, detail = failed.code(), failed.details() or ""
+        if code is grpc.StatusCode.UNAVAILABLE and "connect" in detail:
+            raise Unreachable(f"nobody answers at {target}; is `authz-sidecar serve` running?") from None
+        raise Unreachable(f"no answer from {target}: {code.name.lower().replace('_', ' ')}: {detail}") from None

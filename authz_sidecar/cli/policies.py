@@ -99,9 +99,7 @@ def status(config_path: Path, json_: bool) -> int:
     if found.confirmation_needed:
         say("           [yellow]an edit waits: `authz-sidecar policy reload --confirm`[/]")
     rows = [
-        ("revision", found.policy_revision),
-        ("loaded", f"{found.policy_loaded_at.ToJsonString()} from {found.policy_origin}"),
-        ("rows", f"{found.rules} rules, {found.memberships} memberships, engine {found.engine}"),
+        *_in_force(found),
         *(("server", f"{server.name}  {_mode(server.mode)}  {server.audience}") for server in found.servers),
         *(("issuer", f"{name} is for development only") for name in found.development_issuers),
         ("sidecar", f"{found.version}, since {found.started_at.ToJsonString()}"),
@@ -131,6 +129,17 @@ def reload(confirm: bool, config_path: Path, json_: bool) -> int:
     if answer.outcome == pb.ReloadPolicyResponse.OUTCOME_CONFIRMATION_NEEDED:
         say("the edit loses most of the policy; repeat with --confirm if that is meant")
     return YES if taken else ANSWERED_NO
+
+
+def _in_force(found: Any) -> list[tuple[str, str]]:
+    """Tell about the policy in force, if there is one."""
+    if not found.ready:
+        return []
+    return [
+        ("revision", found.policy_revision),
+        ("loaded", f"{found.policy_loaded_at.ToJsonString()} from {found.policy_origin}"),
+        ("rows", f"{found.rules} rules, {found.memberships} memberships, engine {found.engine}"),
+    ]
 
 
 def _mode(mode: Any) -> str:

@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away, which is its right
         sys.exit(141)
+    except UnicodeError:
+        complain("a name or value on the command line, or in the environment, is not UTF-8")
+        sys.exit(WRONG)
     except OSError as error:
         complain(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
         sys.exit(WRONG)

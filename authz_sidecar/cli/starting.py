@@ -1,5 +1,6 @@
 """`authz-sidecar init` and `completion`: the first minute."""
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from authz_sidecar.errors import ConfigError
 
 _FILES: Final = ("authz.toml", "policies/model.conf", "policies/policy.csv", "policies/scopes.csv",
                  "policies/expectations.csv")  # fmt: skip
+
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, schemes in lower case
 
 
 @click.command()
@@ -34,9 +37,10 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         Server(name=server, audience=audience)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise ConfigError(
-            f"--{wrong['loc'][0]}: {wrong['msg'].removeprefix('Value error, ')}".replace("--name", "--server")
-        ) from None
+        option = {"name": "--server", "audience": "--audience"}[str(wrong["loc"][0])]
+        raise ConfigError(f"{option}: {wrong['msg'].removeprefix('Value error, ')}") from None
+    if not _URL.fullmatch(audience):  # it is written into a TOML string, so nothing in it may end the string
+        raise ConfigError("--audience: expected the public URL of the server, for example http://127.0.0.1:8000/mcp")
     wanted = [*(directory / name for name in _FILES), *devkeys.paths(directory / "keys")]
     devkeys.refuse_existing(wanted)
     for name in _FILES:

@@ -2,16 +2,19 @@
 
 import json
 import secrets
-import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.markup import escape
 
+from authz_sidecar import strictjson
+from authz_sidecar.cli.asks import read_token
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, config_option, dump, err, say
 from authz_sidecar.errors import ConfigError
+
+_DEEPEST: Final = 8
 
 
 @click.group()
@@ -73,6 +76,11 @@ def mint(
         body["scope"] = " ".join(scopes)
     if client_id:
         body["client_id"] = client_id
+    _put(body, issuer.user_claim, subject)
+    if issuer.user_claim == "email":
+        body["email_verified"] = True
+    if issuer.groups_claim:
+        _put(body, issuer.groups_claim, [])  # a mapped claim must be there, and `--claim` may fill it
     if issuer.roles_claim:
         _put(body, issuer.roles_claim, list(roles))
     elif roles:
@@ -92,16 +100,22 @@ def mint(
 
 
 def _put(body: dict[str, Any], path: str, value: object) -> None:
-    *outer, last = path.split(".") if path.count("/") == 0 else [path]
+    """Set a claim, along the dots of its name unless it is a URL (`https://example.com/roles`)."""
+    *outer, last = path.split(".") if "/" not in path else [path]
     for name in outer:
-        body = body.setdefault(name, {})
+        inner = body.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"the claim `{path}`: `{name}` is a value already, so nothing can be put into it")
+        body = inner
+    if not last:
+        raise ConfigError(f"the claim `{path}`: a name is missing")
     body[last] = value
 
 
 def _value(text: str) -> object:
     try:
-        return json.loads(text)
-    except ValueError:
+        return strictjson.loads(text.encode(), max_depth=_DEEPEST)
+    except strictjson.StrictJsonError:
         return text
 
 
@@ -123,7 +137,7 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
     if server and server not in known:
         raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(known)}")
     only = known[server] if server else next(iter(known.values())) if len(known) == 1 else None
-    text = sys.stdin.read(1_048_576).strip() if token_text == "-" else token_text  # noqa: S105 - standard input
+    text = read_token("-") if token_text == "-" else token_text  # noqa: S105 - standard input
     found = inspect(text, app.issuers(config), only, time.time)
     if json_:
         dump(_as_json(found))

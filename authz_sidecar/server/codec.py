@@ -72,7 +72,7 @@ def to_batch(request: pb.CheckBatchRequest, limits: Limits) -> Query:
 
 def to_response(query: Query, answer: Answer) -> pb.CheckResponse:
     """Write the answer to one question."""
-    response = _result(answer.decisions[0])
+    response = _result(answer.decisions[0], _remark(answer))
     response.policy_revision = answer.revision
     response.decision_id = answer.decision_id
     response.request_id = query.request_id
@@ -86,7 +86,7 @@ def to_response(query: Query, answer: Answer) -> pb.CheckResponse:
 def to_batch_response(query: Query, answer: Answer) -> pb.CheckBatchResponse:
     """Write the answers to a batch; what they share is said once."""
     response = pb.CheckBatchResponse(
-        results=[_result(decision) for decision in answer.decisions],
+        results=[_result(decision, _remark(answer)) for decision in answer.decisions],
         policy_revision=answer.revision,
         decision_id=answer.decision_id,
         request_id=query.request_id,
@@ -104,11 +104,16 @@ def timestamp(seconds: float) -> Timestamp:
     return Timestamp(seconds=int(whole), nanos=int(whole % 1 * 1e9))
 
 
-def _result(decision: Decision) -> pb.CheckResponse:
+def _remark(answer: Answer) -> str:
+    """Say in every answer that a key for development vouches for the caller."""
+    return " (development key)" if answer.principal is not None and answer.principal.development else ""
+
+
+def _result(decision: Decision, remark: str) -> pb.CheckResponse:
     return pb.CheckResponse(
         allowed=decision.allowed,
         reason=REASONS[decision.reason],
-        message=public_message(decision.reason),
+        message=public_message(decision.reason) + remark,
         rules=[
             pb.RuleRef(source=rule.source, line=rule.line, text=rule.text, allow=rule.allow) for rule in decision.rules
         ],

@@ -143,3 +143,17 @@ def test_all_that_is_known_of_a_caller_is_written() -> None:
     who = principal("alice", client_id="c", actor="bot", scopes=frozenset({"b", "a"}), token_id="j")
     got = codec.to_response(query, answer(query, principal=who)).principal
     assert (got.client_id, got.actor, list(got.scopes), got.token_id) == ("c", "bot", ["a", "b"], "j")
+
+
+@pytest.mark.parametrize(
+    ("development", "says"),
+    [
+        pytest.param(True, "not permitted (development key)", id="marked"),
+        pytest.param(False, "not permitted", id="not"),
+    ],
+)
+def test_an_answer_on_a_development_key_says_so(development: bool, says: str) -> None:
+    query = codec.to_batch(pb.CheckBatchRequest(items=[pb.CheckBatchItem(tool="x")]), LIMITS)
+    given = answer(query, principal=principal("alice", development=development))
+    assert codec.to_response(query, given).message == says
+    assert codec.to_batch_response(query, given).results[0].message == says
