@@ -98,6 +98,8 @@ class Expectation:
     """`allow`, `deny`, or the reason in lower case (`insufficient_scope`)."""
     source: str
     line: int
+    column: int = 0
+    """Of the expected outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
     policy, ran = None, 0
     if compiled is not None:
         policy = Policy(revision=revision, rules=parsed.rules, compiled=compiled)
-        ran = await expect.run(policy, setting.servers, setting.hierarchy, parsed.places, found)
+        ran = await expect.run(policy, setting.servers, setting.hierarchy, found)
     return Built(
         revision=revision,
         rules=parsed.rules,

@@ -10,11 +10,14 @@ from typing import Final
 
 from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision
+from authz_sidecar.policy.grid import MATRIX
 from authz_sidecar.policy.lines import LARGEST
 from authz_sidecar.policy.parse import EXPECTATIONS, MODEL, POLICY, SCOPES
+from authz_sidecar.policy.tools import TOOLS
 
 REQUIRED: Final = (POLICY, MODEL)
-NAMES: Final = (POLICY, SCOPES, EXPECTATIONS, MODEL)
+NAMES: Final = (POLICY, SCOPES, EXPECTATIONS, MATRIX, MODEL, TOOLS)
+_DECIDES_NOTHING: Final = frozenset({EXPECTATIONS, MATRIX, TOOLS})
 
 _TRIES: Final = 5
 _CHUNK: Final = 1024 * 1024
@@ -60,8 +63,8 @@ def signature(directory: Path) -> Signature:
 
 
 def revision(files: Mapping[str, bytes], claim_mapping: bytes) -> Revision:
-    """Name what decides: policy, scopes, model and how claims become names. Expectations decide nothing."""
-    parts = {name: data for name, data in files.items() if name != EXPECTATIONS}
+    """Name what decides: policy, scopes, model and how claims become names. Tests and recorded lists do not."""
+    parts = {name: data for name, data in files.items() if name not in _DECIDES_NOTHING}
     return Revision("sha256:" + digest({**parts, "claim mapping": claim_mapping}))
 
 

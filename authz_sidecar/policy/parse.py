@@ -1,7 +1,7 @@
 """Turns the bytes of policy files into checked rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -9,8 +9,10 @@ from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns, Places, cell, fits
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import read_model
+from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
 from authz_sidecar.rules import Effect, Membership, Rule, Rules
 
 POLICY: Final = "policy.csv"
@@ -28,6 +30,8 @@ class Parsed:
 
     rules: Rules
     places: Places
+    tools: Tools = field(default_factory=Tools)
+    """What the servers offer, as recorded in `tools.json`."""
 
 
 def parse(files: Mapping[str, bytes], found: Findings) -> Parsed:
@@ -36,10 +40,13 @@ def parse(files: Mapping[str, bytes], found: Findings) -> Parsed:
     rules, memberships = parse_policy(files.get(POLICY, b""), places, found)
     scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
     tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
+    if MATRIX in files:
+        tests += parse_matrix(MATRIX, files[MATRIX], places, found)
     model = read_model(MODEL, files.get(MODEL, b""), found)
     return Parsed(
         rules=Rules(rules=rules, memberships=memberships, scopes=scopes, expectations=tests, model=model),
         places=places,
+        tools=parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools(),
     )
 
 

@@ -48,28 +48,29 @@ def parse_expectations(file: str, data: bytes, places: Columns, found: Findings)
     rows: list[Expectation] = []
     for row in _body(file, data, _EXPECTATIONS, found):
         places[file, row.line] = row.columns
-        subjects = cell(row, 0, _subjects, found)
+        who = cell(row, 0, subjects, found)
         server = cell(row, 1, names.literal, found)
         method = cell(row, 2, names.literal, found)
-        target = cell(row, 3, partial(_target, method=row.fields[2].text), found)
+        acted_on = cell(row, 3, partial(target, method=row.fields[2].text), found)
         scopes = cell(row, 4, names.scopes, found)
         arguments = cell(row, 5, _arguments, found)
-        expect = cell(row, 6, _outcome, found)
-        if subjects is None or server is None or method is None or target is None:
+        expect = cell(row, 6, outcome, found)
+        if who is None or server is None or method is None or acted_on is None:
             continue
         if scopes is None or arguments is None or expect is None:
             continue
         rows.append(
             Expectation(
-                subjects=subjects,
+                subjects=who,
                 server=server,
                 method=method,
-                tool=target,
+                tool=acted_on,
                 scopes=scopes,
                 arguments=arguments,
                 expect=expect,
                 source=file,
                 line=row.line,
+                column=row.fields[6].column,
             )
         )
     return tuple(rows)
@@ -108,17 +109,18 @@ def _some_scopes(text: str) -> tuple[str, ...]:
     return names.scopes(text)
 
 
-def _subjects(text: str) -> tuple[str, ...]:
+def subjects(text: str) -> tuple[str, ...]:
+    """Read who asks: names separated by blanks. Raises `Misspelt`."""
     if not text:
         raise Misspelt("empty-field", "no subjects, name who asks, for example `user:alice role:support`")
-    subjects = tuple(names.member(word) for word in text.split())
+    found = tuple(names.member(word) for word in text.split())
     for prefix in _ONE_EACH:
-        if sum(name.startswith(prefix) for name in subjects) > 1:
+        if sum(name.startswith(prefix) for name in found) > 1:
             raise Misspelt("too-many-subjects", f"{quote(text)} has more than one `{prefix}`, a token has one at most")
-    return subjects
+    return found
 
 
-def _target(text: str, method: str) -> str:
+def target(text: str, method: str) -> str:
     """Read what is asked about: empty for a list request itself."""
     if not text:
         return ""
@@ -140,7 +142,8 @@ def _arguments(text: str) -> bytes:
     return data
 
 
-def _outcome(text: str) -> str:
+def outcome(text: str) -> str:
+    """Read what must come out. Raises `Misspelt`."""
     if text in _OUTCOMES:
         return text
     if not text:
