@@ -93,6 +93,27 @@ class NotReady(AuthzError):
     public = "not ready: no policy is loaded"
 
 
+class RevocationsUnknown(NotReady):
+    """Something may have been revoked that we do not know of, and the operator wants no answer then."""
+
+    code = "revocations_unknown"
+    public = "revocations cannot be checked"
+
+
+class RevocationUnsaved(AuthzError):
+    """A revocation is in force, but it could not be written: a restart would lose it."""
+
+    code = "revocation_unsaved"
+    public = "the revocation is in force, but could not be written and would not outlive a restart; see the log"
+
+
+class RevocationsFull(AuthzError):
+    """No more revocations can be remembered, and none in force is ever dropped for another."""
+
+    code = "revocations_full"
+    public = "no more revocations can be kept; raise `[revocation] max_entries`"
+
+
 class LedgerFull(AuthzError):
     """The decision cannot be recorded, and the operator wants no decision without a record."""
 

@@ -108,8 +108,12 @@ class Principal:
     actor: str = ""
     scopes: frozenset[str] = frozenset()
     token_id: str = ""
+    family: str = ""
+    """The grant that the token came from, where the issuer's configuration names such a claim."""
     expires_at: float
     """Seconds since the epoch (`exp`)."""
+    issued_at: float | None = None
+    """Seconds since the epoch (`iat`), when the token says so."""
     claims: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """The claims that the issuer's configuration lists for conditions."""
     development: bool = False

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from authz_sidecar.model import Answer, Principal, Query, RawToken, Revision, Server
+from authz_sidecar.revocation import Receipt, Revocation
 from authz_sidecar.rules import Rules, Verdict
 
 Clock = Callable[[], float]
@@ -19,6 +20,28 @@ class TokenVerifier(Protocol):
 
     async def verify(self, token: RawToken, server: Server) -> Principal:
         """Prove who is calling this server, or raise `TokenError` with the reason; it never returns on doubt."""
+        ...
+
+
+class Revokes(Protocol):
+    """Makes tokens count no longer; the authorization server is given one."""
+
+    async def revoke(self, entry: Revocation) -> Receipt:
+        """Revoke, from the next question on, and return when it is written.
+
+        Raises `RevocationsFull`, or `RevocationUnsaved` when it is in force but would not outlive a restart.
+        """
+        ...
+
+
+class RevocationCheck(Protocol):
+    """Knows what was revoked."""
+
+    def check(self, principal: Principal) -> None:
+        """Return when the token of this caller counts; it never waits.
+
+        Raises `TokenError` when it was revoked, and `NotReady` when that cannot be said.
+        """
         ...
 
 

@@ -36,6 +36,8 @@ class Issuer:
     roles_claim: str = ""
     """Empty: no claim becomes a role."""
     groups_claim: str = ""
+    family_claim: str = ""
+    """What names the grant that a token came from, for example `sid`; empty: tokens have no family."""
     qualify: bool = False
     """Names become `user:ALIAS/NAME`; needed as soon as there is a second issuer."""
     leeway: float = 30.0

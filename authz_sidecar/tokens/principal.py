@@ -27,7 +27,9 @@ def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development:
         actor=actor,
         scopes=read.scopes(claims),
         token_id=read.optional_name(claims, "jti"),
+        family=_family(claims, issuer.family_claim),
         expires_at=expires_at,
+        issued_at=read.moment(claims, "iat"),
         claims=_for_conditions(claims, issuer),
         development=development,
     )
@@ -44,6 +46,12 @@ def _user(claims: Claims, issuer: Issuer, subject: str, client_id: str) -> str:
     if issuer.user_claim == "email" and claims.get("email_verified") is not True:
         raise read.missing("`email_verified` is not true, so `email` says nothing about who is calling")
     return read.name(read.mapped(claims, issuer.user_claim), f"`{issuer.user_claim}`")
+
+
+def _family(claims: Claims, path: str) -> str:
+    """Find the grant; a token of no grant (a client's own, for example) has none and is in no family."""
+    value = read.find(claims, path) if path else read.ABSENT
+    return "" if value is read.ABSENT else read.name(value, f"`{path}`")
 
 
 def _mapped(claims: Claims, path: str) -> frozenset[str]:
