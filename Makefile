@@ -58,7 +58,7 @@ proto-clean: $(VENV)/.dev
 
 .PHONY: test
 test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gate
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=95
 
 .PHONY: lock
 lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
