@@ -153,10 +153,12 @@ def _line(lines: Mapping[Location, int], where: Location) -> int:
 def _say(path: Path, lines: Mapping[Location, int], overrides: Mapping[Location, str], problem: typing.Any) -> str:
     where: Location = tuple(part for part in problem["loc"])
     spelled = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
-    if variable := overrides.get(where):
+    line = _line(lines, where)
+    # A section that only the environment names is as unknown as its key.
+    variable = overrides.get(where) or next((overrides[one] for one in overrides if one[: len(where)] == where), None)
+    if variable and (where in overrides or not line):
         source = f"environment {variable}"
     else:
-        line = _line(lines, where)
         source = f"{path}:{line}" if line else str(path)
     return f"{source}: {_what(where, spelled, problem)}"
 

@@ -1,0 +1,63 @@
+"""How the tests speak the command line: in this process, with files of their own and, where needed, a real sidecar."""
+
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authz_sidecar.cli import main
+from examples.demo import processes
+from examples.demo.processes import Playground
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run one command to its end; whatever happens, nobody sees a traceback."""
+
+    def command(*arguments: Any, stdin: bytes = b"") -> Said:
+        capsys.readouterr()
+        with monkeypatch.context() as changed:
+            changed.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            with pytest.raises(SystemExit) as ended:
+                main([str(one) for one in arguments])
+        told = capsys.readouterr()
+        assert "Traceback" not in told.out + told.err
+        assert isinstance(ended.value.code, int)
+        return Said(ended.value.code, told.out, told.err)
+
+    return command
+
+
+@pytest.fixture
+def home(run: Run, tmp_path: Path) -> Path:
+    """Give a directory that `init` has just filled."""
+    assert run("init", tmp_path / "home").code == 0
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Playground]:
+    """Run a real sidecar for the tests of a file."""
+    directory = Path(tempfile.mkdtemp(prefix="authz"))
+    found = processes.prepare(directory / "g")
+    with processes.sidecar(found):
+        yield found
+    shutil.rmtree(directory)

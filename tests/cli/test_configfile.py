@@ -1,0 +1,426 @@
+"""Reading `authz.toml`: every mistake is said, with its line and what to do, and no bytes break it."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz_sidecar import config as tree
+from authz_sidecar import configfile
+from authz_sidecar.config import Config
+from authz_sidecar.errors import ConfigError
+from tests.cli.conftest import Run
+
+GOOD = """\
+[listen]
+tcp = "127.0.0.1:50051"
+
+[[issuers]]
+alias = "main"
+issuer = "https://idp.example"
+jwks_file = "keys.json"
+algorithms = ["ES256"]
+
+[[servers]]
+name = "ops"
+audience = "https://ops.example/mcp"
+"""
+LOOPBACK = "is not a loopback address with a port, for example `127.0.0.1:9464`"
+Write = Callable[[str | bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(data: str | bytes) -> Path:
+        path = tmp_path / "authz.toml"
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return path
+
+    return written
+
+
+def problems(path: Path, **environment: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        configfile.load(path, environment)
+    return str(refused.value).replace(f"{path}", "authz.toml").splitlines()
+
+
+def test_the_least_that_is_needed_is_enough(write: Write) -> None:
+    found = configfile.load(write(GOOD), {})
+    assert (found.servers[0].mode, found.policy.engine, found.audit.when_full) == ("enforce", "casbin", "deny")
+    assert found.issuers[0].leeway_seconds == 30
+
+
+def test_relative_paths_begin_beside_the_file(write: Write, tmp_path: Path) -> None:
+    found = configfile.load(write(GOOD), {"HOME": "/nowhere"})
+    assert found.at("a/b") == tmp_path / "a" / "b"
+    assert found.at("/a/b") == Path("/a/b")
+    assert found.state == tmp_path / "var"
+
+
+@pytest.mark.parametrize(
+    ("listen", "data", "admin"),
+    [
+        pytest.param("", "var/run/authz.sock", "var/run/admin.sock", id="nothing said"),
+        pytest.param('[listen]\ntcp = "127.0.0.1:1"', None, "var/run/admin.sock", id="tcp alone"),
+        pytest.param('[listen]\nsocket = "s/a.sock"', "s/a.sock", "s/admin.sock", id="a socket"),
+        pytest.param('[admin]\nsocket = "b/c.sock"', "var/run/authz.sock", "b/c.sock", id="an admin socket"),
+    ],
+)
+def test_where_it_listens(write: Write, tmp_path: Path, listen: str, data: str | None, admin: str) -> None:
+    found = configfile.load(write(GOOD.replace('[listen]\ntcp = "127.0.0.1:50051"', listen)), {})
+    assert found.data_socket == (tmp_path / data if data else None)
+    assert found.admin_socket == tmp_path / admin
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        pytest.param(
+            "[audit]\nwhen_ful = 'deny'",
+            "authz.toml:14: unknown key `audit.when_ful`; did you mean `when_full`?",
+            id="a key with a slip",
+        ),
+        pytest.param(
+            "[nonsense]\nx = 1",
+            "authz.toml:13: unknown key `nonsense`; known here: " + ", ".join(Config.model_fields),
+            id="a section that nobody knows",
+        ),
+        pytest.param(
+            "methods = ['a']\nmod = 'observe'",
+            "authz.toml:14: unknown key `servers[0].mod`; did you mean `mode`?",
+            id="a key in a list",
+        ),
+        pytest.param(
+            "mode = 'Observe'",
+            "authz.toml:13: `servers[0].mode`: input should be 'enforce' or 'observe'",
+            id="an unknown word",
+        ),
+        pytest.param(
+            "[audit]\nqueue_lines = '1000'",
+            "authz.toml:14: `audit.queue_lines`: input should be a valid integer",
+            id="text for a number",
+        ),
+        pytest.param(
+            "[audit]\nqueue_lines = 1",
+            "authz.toml:14: `audit.queue_lines`: input should be greater than or equal to 100",
+            id="a number out of bounds",
+        ),
+        pytest.param(
+            "[audit]\nconsole = 1",
+            "authz.toml:14: `audit.console`: input should be a valid boolean",
+            id="a number for a truth",
+        ),
+        pytest.param(
+            "[http]\nbind = '0.0.0.0:9464'",
+            "authz.toml:14: `http.bind`: `0.0.0.0:9464` " + LOOPBACK,
+            id="metrics for the network",
+        ),
+        pytest.param("[http]\nbind = 'localhost'", "authz.toml:14: `http.bind`: `localhost` " + LOOPBACK, id="no port"),
+        pytest.param(
+            "[http]\nbind = 'example.com:1'", "authz.toml:14: `http.bind`: `example.com:1` " + LOOPBACK, id="a name"
+        ),
+        pytest.param(
+            '[policy]\npath = "a\\u0000b"',
+            "authz.toml:14: `policy.path`: a path has no control characters",
+            id="a NUL in a path",
+        ),
+        pytest.param(
+            "[policy]\npath = '~nobody-of-this-name/x'",
+            "authz.toml:14: `policy.path`: `~nobody-of-this-name/x`: there is no such home directory",
+            id="nobody's home",
+        ),
+        pytest.param(
+            "[[servers]]\nname = 'ops'\naudience = 'b'",
+            "authz.toml: the server name `ops` stands twice; each must be its own",
+            id="one name twice",
+        ),
+        pytest.param(
+            "[[servers]]\nname = 'b'\naudience = 'https://ops.example/mcp'",
+            "authz.toml: the audience `https://ops.example/mcp` stands twice; each must be its own",
+            id="one audience twice",
+        ),
+        pytest.param(
+            "[[servers]]\nname = 'a b'\naudience = 'b'",
+            "authz.toml:14: `servers[1].name`: `a b` is not a name: letters, digits, `.`, `_` and `-`, at most 128",
+            id="an odd name",
+        ),
+        pytest.param("[[servers]]\nname = 'b'", "authz.toml:13: `servers[1].audience` is missing", id="no audience"),
+        pytest.param(
+            "[scopes.implies]\n'a' = 'b'",
+            "authz.toml:14: `scopes.implies.a`: input should be a valid tuple",
+            id="a scope that implies text",
+        ),
+    ],
+)
+def test_a_mistake_is_said_with_its_line(write: Write, added: str, said: str) -> None:
+    assert problems(write(GOOD + added)) == [said]
+
+
+def test_base_is_no_key(write: Write) -> None:
+    assert problems(write(f"base = '/'\n{GOOD}"))[0].startswith("authz.toml:1: unknown key `base`")
+
+
+def test_everything_is_said_at_once_in_the_order_of_the_file(write: Write) -> None:
+    text = GOOD.replace("alias", "alas").replace('audience = "https://ops.example/mcp"', "audience = 5")
+    said = problems(write(text + "[http]\nbnd = ''\n"))
+    assert [line.split(": ")[0] for line in said] == [
+        "authz.toml:4",
+        "authz.toml:5",
+        "authz.toml:12",
+        "authz.toml:14",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param('jwks_file = "keys.json"', "", "one key source is needed", id="no key"),
+        pytest.param(
+            'jwks_file = "keys.json"',
+            'jwks_file = "a"\npem_file = "b"',
+            "found `jwks_file` and `pem_file`",
+            id="two keys",
+        ),
+        pytest.param('["ES256"]', '["HS256"]', "a public key is never a shared secret", id="a public key as a secret"),
+        pytest.param(
+            "jwks_file", "secret_file", "`HS256` and `secret_file` go together", id="a secret as a public key"
+        ),
+        pytest.param(
+            'jwks_file = "keys.json"\nalgorithms = ["ES256"]',
+            'secret_file = "s"\nalgorithms = ["HS256", "ES256"]',
+            "must be `HS256` alone",
+            id="a secret beside a key",
+        ),
+        pytest.param('["ES256"]', '["none"]', "input should be 'RS256'", id="no signature"),
+        pytest.param('["ES256"]', "[]", "should have at least 1 item", id="no algorithm"),
+        pytest.param('"https://idp.example"', '""', "should have at least 1 character", id="no issuer"),
+        pytest.param('tcp = "127.0.0.1:50051"', 'tls_cert_file = "c"', "TLS needs both", id="half a TLS"),
+        pytest.param(
+            'tcp = "127.0.0.1:50051"',
+            'tls_cert_file = "c"\ntls_key_file = "k"',
+            "TLS needs `tcp`",
+            id="TLS on a socket",
+        ),
+        pytest.param("tcp", 'client_ca_file = "c"\ntcp', "`client_ca_file` needs", id="mTLS without TLS"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(write: Write, before: str, after: str, said: str) -> None:
+    (told,) = problems(write(GOOD.replace(before, after, 1)))
+    assert said in told
+
+
+@pytest.mark.parametrize("missing", ["issuers", "servers"])
+def test_without_issuer_or_server_there_is_nothing_to_do(write: Write, missing: str) -> None:
+    start = GOOD.index(f"[[{missing}]]")
+    end = GOOD.find("[[", start + 2) if missing == "issuers" else len(GOOD)
+    assert problems(write(GOOD[:start] + GOOD[end:])) == [f"authz.toml: `{missing}` is missing"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param("a = \n", "authz.toml:1:5: not valid TOML: Invalid value", id="half a line"),
+        pytest.param("a = 1\na = 2\n", "authz.toml:2:6: not valid TOML: Cannot overwrite a value", id="a key twice"),
+        pytest.param(f"a = {'1' * 5000}", "authz.toml: not valid TOML: a number is too long, or", id="a long number"),
+        pytest.param("a = " + "[" * 5000, "authz.toml: not valid TOML: ", id="a deep list"),
+        pytest.param("a = '", "authz.toml: not valid TOML: ", id="an open string"),
+        pytest.param(b"a = 1\nb = '\xff'", "authz.toml:2: not UTF-8", id="no UTF-8"),
+        pytest.param(
+            b"#" * 1_048_577, "authz.toml: larger than 1048576 bytes, so surely not a configuration", id="large"
+        ),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_place(write: Write, data: str | bytes, said: str) -> None:
+    (told,) = problems(write(data))
+    assert told.startswith(said)
+
+
+def test_no_file_says_what_writes_one(tmp_path: Path) -> None:
+    assert problems(tmp_path / "no.toml")[0].endswith("no such file; `authz-sidecar init` writes one")
+    assert "directory" in problems(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "look", "expected"),
+    [
+        pytest.param("AUTHZ_STATE_DIR", "s", lambda c: c.state_dir, "s", id="at the root"),
+        pytest.param("AUTHZ_HTTP__BIND", "", lambda c: c.http.bind, "", id="in a section that is absent"),
+        pytest.param("AUTHZ_LISTEN__TCP", "127.0.0.1:2", lambda c: c.listen.tcp, "127.0.0.1:2", id="over the file"),
+        pytest.param("AUTHZ_AUDIT__CONSOLE", "True", lambda c: c.audit.console, True, id="a truth"),
+        pytest.param("AUTHZ_AUDIT__QUEUE_LINES", "500", lambda c: c.audit.queue_lines, 500, id="a number"),
+        pytest.param("AUTHZ_POLICY__ENGINE", "plain", lambda c: c.policy.engine, "plain", id="a word"),
+    ],
+)
+def test_the_environment_overrides_scalars(
+    write: Write, variable: str, value: str, look: Callable[[Config], Any], expected: object
+) -> None:
+    assert look(configfile.load(write(GOOD), {variable: value, "OTHER": "x"})) == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        pytest.param(
+            "AUTHZ_AUDIT__QUEUE",
+            "5",
+            "environment AUTHZ_AUDIT__QUEUE: unknown key `audit.queue`; did you mean `queue_lines`?",
+            id="an unknown key",
+        ),
+        pytest.param(
+            "AUTHZ_AUDT__CONSOLE",
+            "true",
+            "environment AUTHZ_AUDT__CONSOLE: unknown key `audt`",
+            id="an unknown section",
+        ),
+        pytest.param(
+            "AUTHZ_PORT", "tcp://10.0.0.1:1", "environment AUTHZ_PORT: unknown key `port`", id="an unknown root"
+        ),
+        pytest.param(
+            "AUTHZ_AUDIT__QUEUE_LINES",
+            "many",
+            "environment AUTHZ_AUDIT__QUEUE_LINES: `audit.queue_lines`: input should be a valid integer",
+            id="no number",
+        ),
+        pytest.param(
+            "AUTHZ_AUDIT__CONSOLE",
+            "1",
+            "environment AUTHZ_AUDIT__CONSOLE: `audit.console`: input should be a valid boolean",
+            id="no truth",
+        ),
+        pytest.param(
+            "AUTHZ_ISSUERS__0__ALIAS",
+            "x",
+            "environment AUTHZ_ISSUERS__0__ALIAS: `issuers` is a list; edit it in the file",
+            id="a list",
+        ),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(write: Write, variable: str, value: str, said: str) -> None:
+    (told,) = problems(write(GOOD), **{variable: value})
+    assert told.startswith(said)
+
+
+def test_the_command_line_s_own_variables_are_no_settings(write: Write) -> None:
+    configfile.load(write(GOOD), {"AUTHZ_CONFIG": "x", "AUTHZ_TOKEN": "y"})
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError):
+        configfile.load(path, {})
+
+
+_values = st.recursive(
+    st.text(max_size=20) | st.integers() | st.booleans() | st.floats(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "alias", "name"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Config.model_fields, "nonsense", "base"]),
+        _values | st.dictionaries(st.sampled_from(["path", "socket", "tcp", "bind", "implies", "engine"]), _values),
+        max_size=6,
+    )
+)
+def test_any_tree_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, sections: dict[str, Any]) -> None:
+    """Whatever is written where a section is expected; JSON's scalars and inline tables are nearly TOML's."""
+    path = tmp_path_factory.getbasetemp() / "tree.toml"
+    path.write_text("\n".join(f"{key} = {_toml(value)}" for key, value in sections.items()), errors="replace")
+    with pytest.raises(ConfigError) as refused:
+        configfile.load(path, {})
+    assert str(refused.value).startswith(str(path))
+
+
+@given(
+    st.dictionaries(st.text("ABC_LISTENTCPHRBD", max_size=12).map("AUTHZ_".__add__), st.text(max_size=8), max_size=4)
+)
+def test_any_environment_is_taken_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "env.toml"
+    path.write_text(GOOD)
+    with suppress(ConfigError):
+        configfile.load(path, environment)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value).replace("NaN", "nan").replace("Infinity", "inf")
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.8.8.8:65535", True),
+        ("[::1]:50051", True),
+        ("localhost:1", True),
+        ("127.0.0.1", False),
+        ("127.0.0.1:65536", False),
+        ("127.0.0.1:", False),
+        ("127.0.0.1.example:1", False),
+        ("localhost.example:1", False),
+        ("0.0.0.0:1", False),
+        ("10.0.0.1:1", False),
+        (":1", False),
+        ("", False),
+    ],
+)
+def test_only_this_machine_is_the_loopback(address: str, loopback: bool) -> None:
+    assert tree.is_loopback(address) is loopback
+
+
+def test_config_check_says_what_is_wrong_with_the_policy_too(run: Run, home: Path) -> None:
+    with (home / "policies" / "policy.csv").open("a") as policy:
+        policy.write("p, alice, *, *, *, deny\n")
+    said = run("config", "check", "--config", home / "authz.toml")
+    assert said.code == 1
+    assert said.err.startswith("error policy.csv:14:4:")
+    told = json.loads(run("config", "check", "--config", home / "authz.toml", "--json").out)
+    assert told["ok"] is False
+    assert told["problems"][0].startswith("policy.csv:14:4:")
+
+
+def test_config_check_warns(run: Run, home: Path) -> None:
+    (home / "policies" / "policy.csv").write_text("# nobody\n")
+    (home / "policies" / "expectations.csv").unlink()
+    said = run("config", "check", "--config", home / "authz.toml")
+    assert said.code == 0
+    assert "warning " in said.err
+    assert json.loads(run("config", "check", "--config", home / "authz.toml", "--json").out)["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param("keys/jwks.json", "keys/no.json", "cannot be read", id="no key file"),
+        pytest.param("keys/jwks.json", "authz.toml", "authz.toml", id="a key file that is none"),
+        pytest.param('engine = "casbin"', 'engine = "opa"', "opa", id="an unknown engine"),
+        pytest.param('# tcp = "127.0.0.1:50051"', 'tcp = "0.0.0.0:50051"', "without TLS", id="tokens over the network"),
+        pytest.param('# tcp = "127.0.0.1:50051"', 'tcp = "127.0.0.1"', "is not HOST:PORT", id="no port"),
+    ],
+)
+def test_config_check_reads_what_serve_would_read(run: Run, home: Path, before: str, after: str, said: str) -> None:
+    config = home / "authz.toml"
+    config.write_text(config.read_text().replace(before, after))
+    for command in (("config", "check"), ("serve",)):
+        told = run(*command, "--config", config)
+        assert told.code == 2
+        assert told.err.startswith("error ")
+        assert said in told.err
+    assert not (home / "var" / "run").exists()
