@@ -1,6 +1,7 @@
 """`authz-sidecar init` and `completion`: the first minute."""
 
 import re
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,14 @@ from authz_sidecar.errors import ConfigError
 _FILES: Final = ("authz.toml", "policies/model.conf", "policies/policy.csv", "policies/scopes.csv",
                  "policies/expectations.csv")  # fmt: skip
 
+_SERVER: Final = "my-server"
+_TITLE: Final = "server,"
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, schemes in lower case
+
+
+def fits(audience: str) -> bool:
+    """Say whether an audience is a URL; it is written into a TOML string, so nothing in it may end the string."""
+    return _URL.fullmatch(audience) is not None
 
 
 @click.command()
@@ -39,7 +47,7 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         wrong = error.errors()[0]
         option = {"name": "--server", "audience": "--audience"}[str(wrong["loc"][0])]
         raise ConfigError(f"{option}: {wrong['msg'].removeprefix('Value error, ')}") from None
-    if not _URL.fullmatch(audience):  # it is written into a TOML string, so nothing in it may end the string
+    if not fits(audience):
         raise ConfigError("--audience: expected the public URL of the server, for example http://127.0.0.1:8000/mcp")
     wanted = [*(directory / name for name in _FILES), *devkeys.paths(directory / "keys")]
     devkeys.refuse_existing(wanted)
@@ -47,16 +55,14 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            template.read_text("utf-8").replace("my-server", server).replace("@AUDIENCE@", audience), "utf-8"
-        )
+        path.write_text(_filled(template.read_text("utf-8"), server, audience), "utf-8")
     devkeys.write(directory / "keys")
     if json_:
         dump({"written": [str(path) for path in wanted]})
         return YES
     for path in wanted:
         say(f"[green]wrote[/]  {escape(str(path))}")
-    prefix = "" if directory == Path() else f"cd {directory} && "
+    prefix = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     say("\nThe key in [bold]keys/[/] is for development: everything it signs is marked so. Next:\n")
     for line in (
         f"{prefix}authz-sidecar serve",
@@ -66,6 +72,15 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
     ):
         say(f"  {escape(line)}")
     return YES
+
+
+def _filled(template: str, server: str, audience: str) -> str:
+    """Fill a template in, and keep the title of the next column above it."""
+    longer = len(server) - len(_SERVER)
+    text = template.replace(f" {_TITLE} ", f" {_TITLE} {' ' * max(0, longer)}")
+    if longer < 0:  # pad the name instead, so that titles that are longer than it keep their place
+        text = text.replace(f"{_SERVER}, ", f"{server}, {' ' * -longer}")
+    return text.replace(_SERVER, server).replace("@AUDIENCE@", audience)
 
 
 @click.command()
