@@ -31,6 +31,7 @@ async def examine(config: Config, directory: Path | None = None) -> Report:
         qualified_by=translate.qualified_by(config),
         claim_mapping=translate.claim_mapping(config),
         hierarchy=translate.hierarchy(config),
+        carried=translate.carried(config),
     )
     rows = found.rules
     return Report(

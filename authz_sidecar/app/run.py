@@ -113,6 +113,7 @@ class Sidecar:
             qualified_by=translate.qualified_by(config),
             claim_mapping=translate.claim_mapping(config),
             hierarchy=hierarchy,
+            carried=translate.carried(config),
             clock=time.time,
             tell=Telling(ledger=self._ledger, counts=self.metrics),
         )

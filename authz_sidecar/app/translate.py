@@ -83,6 +83,16 @@ def qualified_by(config: Config) -> frozenset[str]:
     return frozenset(one.alias for one in config.issuers) if len(config.issuers) > 1 else frozenset()
 
 
+def carried(config: Config) -> frozenset[str]:
+    """Give the kinds of names that a token can carry; all others are made by the policy alone."""
+    kinds = {"user:", "client:", "agent:"}
+    if any(one.roles_claim for one in config.issuers):
+        kinds.add("role:")
+    if any(one.groups_claim for one in config.issuers):
+        kinds.add("group:")
+    return frozenset(kinds)
+
+
 def tcp(config: Config) -> Tcp | None:
     """Give the TCP address to listen on; raises `ConfigError`."""
     if not config.listen.tcp:

@@ -8,6 +8,7 @@ from authz_sidecar.errors import EngineError, PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import expect, files
 from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.lint import ANY_KIND, lint
 from authz_sidecar.policy.parse import POLICY, Parsed, parse
 from authz_sidecar.policy.validate import validate
 from authz_sidecar.ports import CompiledPolicy, Policy, PolicyEngine
@@ -25,6 +26,8 @@ class Setting:
     claim_mapping: bytes = b""
     """How claims become names, in any fixed form: it is part of the revision."""
     hierarchy: ScopeHierarchy
+    carried: frozenset[str] = ANY_KIND
+    """The kinds of names that a token can carry, for example `user:`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Built:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     expectations_run: int
+    parsed: Parsed
 
 
 async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
@@ -55,6 +59,7 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
         problems=found.problems,
         warnings=found.warnings,
         expectations_run=ran,
+        parsed=parsed,
     )
 
 
@@ -65,6 +70,7 @@ def _compile(
     validate(parsed, setting.servers, setting.qualified_by, found)
     if found.problems:
         return parsed, None
+    lint(parsed, setting.servers, setting.carried, found)
     try:
         return parsed, setting.engine.compile(parsed.rules)
     except PolicyProblems as error:

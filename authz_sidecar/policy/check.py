@@ -9,6 +9,7 @@ from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Setting, build
+from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
 
@@ -38,6 +39,7 @@ async def check(
     qualified_by: frozenset[str] = frozenset(),
     claim_mapping: bytes = b"",
     hierarchy: ScopeHierarchy | None = None,
+    carried: frozenset[str] = ANY_KIND,
 ) -> Report:
     """Read, parse, validate and compile the files and run their expectations, exactly as a load does.
 
@@ -49,6 +51,7 @@ async def check(
         qualified_by=qualified_by,
         claim_mapping=claim_mapping,
         hierarchy=hierarchy or ScopeHierarchy(),
+        carried=carried,
     )
     try:
         found = await asyncio.to_thread(files.read, directory)

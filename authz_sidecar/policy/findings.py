@@ -51,6 +51,14 @@ class Findings:
         return _ordered(self._warnings, self._more_warnings)
 
 
+def bounded(found: tuple[Problem, ...], most: int) -> tuple[Problem, ...]:
+    """Give the first so many, and at the end how many more there are."""
+    if len(found) <= most:
+        return found
+    more = len(found) - most
+    return (*found[:most], Problem(found[most].file, 0, 0, "more", f"{more} more, see `authz-sidecar policy lint`"))
+
+
 def quote(text: str) -> str:
     """Put an author's words in backticks, cut short and with what cannot be seen escaped."""
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -10,12 +10,16 @@ from authz_sidecar.errors import NotReady, PolicyProblems, Problem
 from authz_sidecar.model import Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Built, Setting, build
+from authz_sidecar.policy.findings import bounded
 from authz_sidecar.policy.last_good import Copy, LastGood
+from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.policy.losses import Size, loss
 from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Outcome, Refused, StoreStatus, Unchanged
 from authz_sidecar.policy.parse import POLICY
 from authz_sidecar.ports import Clock, Policy, PolicyEngine
 from authz_sidecar.rules import ScopeHierarchy
+
+_MOST_WARNINGS: Final = 100
 
 
 class PolicyStore:
@@ -31,6 +35,7 @@ class PolicyStore:
         qualified_by: frozenset[str] = frozenset(),
         claim_mapping: bytes = b"",
         hierarchy: ScopeHierarchy,
+        carried: frozenset[str] = ANY_KIND,
         clock: Clock,
         tell: Callable[[Outcome], None],
     ) -> None:
@@ -45,6 +50,7 @@ class PolicyStore:
             qualified_by=qualified_by,
             claim_mapping=claim_mapping,
             hierarchy=hierarchy,
+            carried=carried,
         )
         self._last_good = LastGood(state_dir / "last-good", claim_mapping)
         self._clock = clock
@@ -147,7 +153,7 @@ class PolicyStore:
         return lost
 
     async def _apply(self, found: Mapping[str, bytes], built: Built, policy: Policy) -> Outcome:
-        warnings = built.warnings
+        warnings = bounded(built.warnings, _MOST_WARNINGS)
         try:
             await asyncio.to_thread(self._last_good.save, found)
         except OSError as error:
@@ -171,7 +177,10 @@ class PolicyStore:
         problem = Problem(POLICY, 0, 0, "confirmation-needed", message)
         self._publish(replace(self._status, stale=True, problems=(problem,), confirmation_needed=True))
         return NeedsConfirmation(
-            revision=self._status.revision, candidate=built.revision, problems=(problem,), warnings=built.warnings
+            revision=self._status.revision,
+            candidate=built.revision,
+            problems=(problem,),
+            warnings=bounded(built.warnings, _MOST_WARNINGS),
         )
 
     async def _refuse(self, problems: tuple[Problem, ...]) -> Outcome:
@@ -196,7 +205,7 @@ class PolicyStore:
 
     def _recover(self, copy: Copy, before: Built, policy: Policy) -> None:
         status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD)
-        self._publish(replace(status, stale=True, warnings=before.warnings))
+        self._publish(replace(status, stale=True, warnings=bounded(before.warnings, _MOST_WARNINGS)))
 
     def _swap(self, policy: Policy, digest: str, origin: Origin) -> StoreStatus:
         """Put a policy in force, and give the state that goes with it."""

@@ -1,0 +1,80 @@
+"""Finds rows that cover others: whatever one row speaks to, the other speaks to as well.
+
+The rows are a tree by field, as in the index engine; the question is another one, about patterns and not about calls.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from authz_sidecar.rules import Pattern, Rule
+
+_FIELDS: Final[tuple[Callable[[Rule], Pattern], ...]] = (
+    lambda rule: rule.subject,
+    lambda rule: rule.server,
+    lambda rule: rule.method,
+    lambda rule: rule.tool,
+)
+
+
+class _Level:
+    """One field of the tree: what comes next, by literal and by beginning; at the end, the rows."""
+
+    __slots__ = ("beginnings", "literals", "rows")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Level] = {}
+        self.beginnings: dict[int, dict[str, _Level]] = {}
+        self.rows: list[Rule] = []
+
+    def at(self, pattern: Pattern) -> "_Level":
+        """Give what comes behind this very pattern, made if need be."""
+        table = self.beginnings.setdefault(len(pattern.text), {}) if pattern.prefix else self.literals
+        return table.setdefault(pattern.text, _Level())
+
+    def over(self, pattern: Pattern) -> Iterator["_Level"]:
+        """Give what comes behind each pattern that matches all that this one matches."""
+        if not pattern.prefix and (literal := self.literals.get(pattern.text)) is not None:
+            yield literal
+        for length, table in self.beginnings.items():
+            if length <= len(pattern.text) and (beginning := table.get(pattern.text[:length])) is not None:
+                yield beginning
+
+
+class Cover:
+    """Rows of one effect, ready to be asked which of them covers another."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._root: Final = _Level()
+        for rule in rules:
+            level = self._root
+            for field in _FIELDS:
+                level = level.at(field(rule))
+            level.rows.append(rule)
+
+    def over(self, rule: Rule, names: Iterable[str], fits: Callable[[Rule], bool]) -> Rule | None:
+        """Give the first row of the file that covers this one and `fits`, or None; never a row that says the same.
+
+        `names` are the row's subject and all roles that it holds: whoever is meant by the row has them too.
+        """
+        levels = [level for name in names for level in self._root.over(Pattern(name))]
+        if rule.subject.prefix:
+            levels = list(self._root.over(rule.subject))
+        for field in _FIELDS[1:]:
+            levels = [deeper for level in levels for deeper in level.over(field(rule))]
+        found = [level.rows[0] for level in levels if not same(level.rows[0], rule) and fits(level.rows[0])]
+        return min(found, key=lambda one: one.line, default=None)
+
+
+def same(one: Rule, other: Rule) -> bool:
+    """Say whether two rows say the same."""
+    return one.effect is other.effect and all(field(one) == field(other) for field in _FIELDS)
+
+
+def covers(one: Pattern, other: Pattern) -> bool:
+    """Say whether one pattern matches all that the other matches."""
+    return one == other or (one.prefix and other.text.startswith(one.text))
+
+
+def overlap(one: Pattern, other: Pattern) -> bool:
+    """Say whether some value matches both patterns."""
+    return covers(one, other) or covers(other, one)

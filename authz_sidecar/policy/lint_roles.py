@@ -1,0 +1,71 @@
+"""Lint: roles that nobody has, and roles that may do nothing."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.holding import Holding
+from authz_sidecar.policy.names import closest
+from authz_sidecar.policy.parse import Parsed
+from authz_sidecar.rules import Rule
+
+_HINTS: Final = 20
+"""Looking for the name that was meant is slow: only the first few are worth it."""
+_MOST_KNOWN: Final = 2_000
+
+
+class Hints:
+    """Says which known name was probably meant, as long as that is cheap."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known: Final = frozenset(known)
+        self._left = _HINTS if len(self._known) <= _MOST_KNOWN else 0
+
+    def __call__(self, name: str) -> str:
+        """Give `, did you mean …` or nothing."""
+        if not self._left:
+            return ""
+        self._left -= 1
+        near = closest(name, self._known - {name})
+        return f", did you mean {quote(near)}" if near else ""
+
+
+def check(parsed: Parsed, holding: Holding, carried: frozenset[str], found: Findings) -> None:
+    """Report p rows for a role that no token and no g row gives, and g rows into a role that no p row names."""
+    _unheld(parsed, holding, carried, found)
+    _idle(parsed, holding, found)
+
+
+def _unheld(parsed: Parsed, holding: Holding, carried: frozenset[str], found: Findings) -> None:
+    members = {row.member for row in parsed.rules.memberships}
+    reached = {name for member in members if _is_carried(member, carried) for name in holding.held(member)}
+    hint = Hints(row.role for row in parsed.rules.memberships)
+    for rule in parsed.rules.rules:
+        name = rule.subject.text
+        if rule.subject.prefix or _is_carried(name, carried) or name in reached:
+            continue
+        message = f"nobody has {quote(name)}: no token carries it and no g row gives it{hint(name)}"
+        found.warn(rule.source, rule.line, _column(parsed, rule), "unheld-role", message)
+
+
+def _idle(parsed: Parsed, holding: Holding, found: Findings) -> None:
+    subjects = [rule.subject for rule in parsed.rules.rules]
+    literals = {subject.text for subject in subjects if not subject.prefix}
+    beginnings = tuple({subject.text for subject in subjects if subject.prefix})
+    hint = Hints(literals)
+    told: set[str] = set()
+    for row in parsed.rules.memberships:
+        held = holding.held(row.role)
+        if row.role in told or not held.isdisjoint(literals) or any(name.startswith(beginnings) for name in held):
+            continue
+        told.add(row.role)
+        message = f"no p row says what {quote(row.role)} may do{hint(row.role)}"
+        found.warn(row.source, row.line, parsed.places[row.source, row.line][2], "idle-role", message)
+
+
+def _is_carried(name: str, carried: frozenset[str]) -> bool:
+    return name[: name.find(":") + 1] in carried
+
+
+def _column(parsed: Parsed, rule: Rule) -> int:
+    return parsed.places[rule.source, rule.line][1]
