@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from authz_sidecar.tokens import presets
+
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256",
 )  # fmt: skip
@@ -97,6 +99,8 @@ class Http(Section):
 class Issuer(Section):
     """Who may say who somebody is, and by which keys."""
 
+    preset: presets.Name | None = None
+    """Fills what follows for a well-known provider; a key that is given wins. `config check --show` tells the values."""
     alias: str
     issuer: Annotated[str, Field(min_length=1, max_length=1_024)]
     """Compared byte by byte with the token's `iss`."""
@@ -106,10 +110,17 @@ class Issuer(Section):
     secret_file: Place = ""
     """A shared secret for HS256: a file of at least 32 random bytes, and this issuer's only key."""
     user_claim: Annotated[str, Field(min_length=1)] = "sub"
-    roles_claim: str = ""
-    groups_claim: str = ""
+    roles_claim: str | tuple[str, ...] = ""
+    groups_claim: str | tuple[str, ...] = ""
+    """One claim or several, nested by dots: `realm_access.roles`, `resource_access."my.client".roles`."""
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
     required_claims: tuple[str, ...] = ()
+    required_values: dict[str, tuple[str, ...]] = {}
+    """Claims that must have one of these values, for example `hd = "example.com"`."""
+    optional_claims: tuple[str, ...] = ()
+    """Mapped claims that the provider leaves out when there are no roles or groups; others must be there."""
+    client_tokens: Literal["subject", "auth0", "entra", "keycloak"] = "subject"
+    """How a token says that a client got it for itself; `subject`: `sub` is the client (RFC 9068)."""
     token_types: tuple[str, ...] = ("at+jwt", "JWT", "")
     """Accepted `typ` headers, compared without case; `""` stands for none."""
     development: bool = False
@@ -117,10 +128,25 @@ class Issuer(Section):
 
     _alias = field_validator("alias")(_name)
 
-    @field_validator("algorithms", "required_claims", "token_types", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, given: object) -> object:
+        return presets.expand(given) if isinstance(given, dict) else given
+
+    @field_validator(
+        "algorithms", "required_claims", "optional_claims", "token_types", "roles_claim", "groups_claim", mode="before"
+    )
     @classmethod
     def _tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("required_values", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        several = {key: (item,) if isinstance(item, str) else item for key, item in value.items()}
+        return {key: tuple(item) if isinstance(item, list) else item for key, item in several.items()}
 
     @model_validator(mode="after")
     def _one_source(self) -> "Issuer":
@@ -142,6 +168,8 @@ class Server(Section):
     audience: Annotated[str, Field(min_length=1, max_length=1_024)]
     """What a token's `aud` must contain, byte by byte; usually the public URL of the server."""
     mode: Literal["enforce", "observe"] = "enforce"
+    audiences: dict[str, Annotated[str, Field(min_length=1, max_length=1_024)]] = {}
+    """By an issuer's alias: the audience in that issuer's tokens, where it cannot be told `audience`."""
     methods: tuple[str, ...] = ()
     """Methods of this server beyond those of the MCP specification."""
 
@@ -214,6 +242,12 @@ class Config(Section):
         _distinct("server name", [server.name for server in self.servers])
         # A token for one server must never open another.
         _distinct("audience", [server.audience for server in self.servers])
+        aliases = [issuer.alias for issuer in self.issuers]
+        for server in self.servers:
+            if strangers := sorted(server.audiences.keys() - set(aliases)):
+                raise ValueError(f"`audiences` of `{server.name}` names the issuer `{strangers[0]}`, expected an alias")
+        for alias in aliases:
+            _distinct(f"audience for `{alias}`", [one.audiences.get(alias, one.audience) for one in self.servers])
         return self
 
     def based(self, directory: Path) -> "Config":

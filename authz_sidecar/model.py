@@ -59,6 +59,12 @@ class Server:
     mode: Mode = Mode.ENFORCE
     methods: frozenset[str] = frozenset()
     """Methods of this server beyond those of the MCP specification."""
+    audiences: Mapping[str, str] = field(default_factory=lambda: NOTHING, hash=False)
+    """By an issuer's alias: what that issuer calls this server instead, when it cannot say `audience`."""
+
+    def audience_for(self, issuer: str) -> str:
+        """Give what a token of this issuer (its alias) must name in `aud`."""
+        return self.audiences.get(issuer, self.audience)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """From the configuration to what the rooms are built of."""
 
+from types import MappingProxyType
+
 from authz_sidecar.config import Config
 from authz_sidecar.config import Issuer as IssuerConfig
 from authz_sidecar.errors import ConfigError
@@ -13,7 +15,13 @@ from authz_sidecar.tokens.keys import load_keys, load_secret
 def servers(config: Config) -> dict[str, Server]:
     """Give the configured servers by name."""
     return {
-        one.name: Server(name=one.name, audience=one.audience, mode=Mode(one.mode), methods=frozenset(one.methods))
+        one.name: Server(
+            name=one.name,
+            audience=one.audience,
+            mode=Mode(one.mode),
+            methods=frozenset(one.methods),
+            audiences=MappingProxyType(dict(one.audiences)),
+        )
         for one in config.servers
     }
 
@@ -51,6 +59,9 @@ def _issuer(config: Config, one: IssuerConfig, *, qualify: bool) -> Issuer:
         leeway=float(one.leeway_seconds),
         types=frozenset(one.token_types),
         required_claims=frozenset(one.required_claims),
+        required_values={claim: frozenset(values) for claim, values in one.required_values.items()},
+        optional_claims=frozenset(one.optional_claims),
+        client_tokens=one.client_tokens,
         development=one.development or any(key.development for key in keys.keys),
     )
 
@@ -74,7 +85,18 @@ def hierarchy(config: Config) -> ScopeHierarchy:
 def claim_mapping(config: Config) -> bytes:
     """Spell what turns claims into names: a change of it is a change of the policy."""
     return repr(
-        [(one.alias, one.issuer, one.user_claim, one.roles_claim, one.groups_claim) for one in config.issuers]
+        [
+            (
+                one.alias,
+                one.issuer,
+                one.user_claim,
+                one.roles_claim,
+                one.groups_claim,
+                one.optional_claims,
+                one.client_tokens,
+            )
+            for one in config.issuers
+        ]
     ).encode()
 
 

@@ -79,11 +79,11 @@ def mint(
     _put(body, issuer.user_claim, subject)
     if issuer.user_claim == "email":
         body["email_verified"] = True
-    if issuer.groups_claim:
-        _put(body, issuer.groups_claim, [])  # a mapped claim must be there, and `--claim` may fill it
-    if issuer.roles_claim:
-        _put(body, issuer.roles_claim, list(roles))
-    elif roles:
+    for claim in _several(issuer.groups_claim):
+        _put(body, claim, [])  # a mapped claim must be there, and `--claim` may fill it
+    for claim in _several(issuer.roles_claim):
+        _put(body, claim, list(roles))
+    if roles and not issuer.roles_claim:
         raise ConfigError(f"--role: the issuer `{issuer.alias}` has no `roles_claim`; give roles by `g` rows instead")
     for claim in claims:
         name, equals, value = claim.partition("=")
@@ -99,16 +99,28 @@ def mint(
     return YES
 
 
+def _several(paths: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (paths,) if isinstance(paths, str) and paths else tuple(paths)
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    """Take the path of a claim apart; raises `ConfigError`."""
+    from authz_sidecar.tokens.claims import steps
+
+    try:
+        return steps(path)
+    except ValueError:
+        raise ConfigError(f"the claim `{path}`: a name is missing, or a quote is open") from None
+
+
 def _put(body: dict[str, Any], path: str, value: object) -> None:
     """Set a claim, along the dots of its name unless it is a URL (`https://example.com/roles`)."""
-    *outer, last = path.split(".") if "/" not in path else [path]
+    *outer, last = [path] if "/" in path and '"' not in path else _steps(path)
     for name in outer:
         inner = body.setdefault(name, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"the claim `{path}`: `{name}` is a value already, so nothing can be put into it")
         body = inner
-    if not last:
-        raise ConfigError(f"the claim `{path}`: a name is missing")
     body[last] = value
 
 

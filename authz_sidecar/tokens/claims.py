@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -17,6 +18,8 @@ _LATEST: Final = 253_402_300_799.0
 
 # C0, DEL, C1, line separators, and what turns the direction of text: a name must read in a log as what it is.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# A step of a path: plain, or in quotes when the name itself has dots (a Keycloak client may be called like a URL).
+_STEP: Final = re.compile(r'"([^"]+)"|([^".]+)')
 _CLIENT_CLAIMS: Final = ("client_id", "azp", "appid", "cid")
 _SCOPE_CLAIMS: Final = ("scope", "scp", "scopes")
 
@@ -87,39 +90,61 @@ def audiences(claims: Claims) -> tuple[str, ...]:
     return tuple(name(one, "an entry of `aud`") for one in values)
 
 
+@lru_cache(maxsize=1024)  # paths come from the configuration alone
+def steps(path: str) -> tuple[str, ...]:
+    """Take a path apart: `realm_access.roles`, `resource_access."https://ops.example".roles`; raises `ValueError`."""
+    found: list[str] = []
+    at = 0
+    while match := _STEP.match(path, at):
+        found.append(match[1] or match[2])
+        at = match.end()
+        if at == len(path):
+            return tuple(found)
+        if path[at] != ".":
+            break
+        at += 1
+    raise ValueError('is not a path; expected names with dots between them, such as `a.b` or `a."b.c"`')
+
+
 def find(claims: Claims, path: str) -> object:
     """Look a claim up: one of exactly this name, else along the dots (`realm_access.roles`), else `ABSENT`."""
     if path in claims:
         return claims[path]
     found: object = claims
-    for step in path.split("."):
+    for step in steps(path):
         if not isinstance(found, Mapping) or step not in found:
             return ABSENT
         found = found[step]
     return found
 
 
-def mapped(claims: Claims, path: str) -> object:
+def mapped(claims: Claims, path: str, *, optional: bool = False) -> object:
     """Look up a claim that the configuration names; absent or cut short by the provider is `TOKEN_CLAIM_MISSING`.
+
+    An optional one may be absent, then it is `ABSENT`, but it is never cut short.
 
     A provider that leaves groups out (Entra: more than 200) says so in `_claim_names` (OpenID Connect Core section
     5.6.2) or `hasgroups`. A deny on a group that is not in the token would never match.
     """
     elsewhere = claims.get("_claim_names", ABSENT)
-    top = path if path in claims else path.partition(".")[0]
+    top = path if path in claims else steps(path)[0]
     if elsewhere is not ABSENT and (not isinstance(elsewhere, Mapping) or path in elsewhere or top in elsewhere):
         raise missing(f"the provider cut the claim `{path}` short and keeps it elsewhere")
     if path == "groups" and claims.get("hasgroups", False) is not False:
         raise missing(f"the provider cut the claim `{path}` short (`hasgroups`)")
     value = find(claims, path)
+    if value is ABSENT and optional:
+        return ABSENT
     if value is ABSENT or value is None:
         raise missing(f"the claim `{path}` is absent")
     return value
 
 
-def names(claims: Claims, path: str) -> frozenset[str]:
+def names(claims: Claims, path: str, *, optional: bool = False) -> frozenset[str]:
     """Read mapped roles or groups: a list of names, or one name."""
-    value = mapped(claims, path)
+    value = mapped(claims, path, optional=optional)
+    if value is ABSENT:
+        return frozenset()
     values = value if isinstance(value, list) else [value]
     return frozenset(name(one, f"an entry of `{path}`") for one in values)
 

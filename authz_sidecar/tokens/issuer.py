@@ -2,12 +2,16 @@
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.tokens.algorithms import ALGORITHMS, same
+from authz_sidecar.tokens.claims import steps
 from authz_sidecar.tokens.keyset import KeySet
+from authz_sidecar.tokens.selves import OWN
 
 ACCESS_TOKENS: Final = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
 """Values of `typ` that an access token may have: RFC 9068 section 2.1, and what older providers write."""
@@ -33,9 +37,9 @@ class Issuer:
     algorithms: frozenset[str]
     keys: KeySet
     user_claim: str = "sub"
-    roles_claim: str = ""
-    """Empty: no claim becomes a role."""
-    groups_claim: str = ""
+    roles_claim: str | tuple[str, ...] = ""
+    """The claim that becomes roles, or several that add up. Empty: no claim does."""
+    groups_claim: str | tuple[str, ...] = ""
     family_claim: str = ""
     """What names the grant that a token came from, for example `sid`; empty: tokens have no family."""
     qualify: bool = False
@@ -45,6 +49,12 @@ class Issuer:
     types: frozenset[str] = ACCESS_TOKENS
     """Accepted values of `typ`, in any case; `id_token` here accepts ID tokens."""
     required_claims: frozenset[str] = frozenset()
+    required_values: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """Claims that must have one of these values, for example `hd` or `tid`."""
+    optional_claims: frozenset[str] = frozenset()
+    """Mapped claims that the provider leaves out when there is nothing to say: absent, they mean no names."""
+    client_tokens: str = "subject"
+    """How a token says that a client got it for itself, one of `selves.OWN`."""
     condition_claims: frozenset[str] = frozenset()
     """Claims that conditions may look at."""
     development: bool = False
@@ -61,7 +71,35 @@ class Issuer:
             raise ConfigError(f"the issuer `{self.alias}` {what}; expected some of {', '.join(sorted(ALGORITHMS))}")
         if not self.user_claim:
             raise ConfigError(f"the issuer `{self.alias}` needs a `user_claim`, for example `sub`")
+        if self.client_tokens not in OWN:
+            raise ConfigError(f"the issuer `{self.alias}` has the unknown `client_tokens` `{self.client_tokens}`")
+        for path in self._paths():
+            try:
+                steps(path)
+            except ValueError as error:
+                raise ConfigError(f"the issuer `{self.alias}`: the claim `{path}` {error}") from None
         if not math.isfinite(self.leeway) or not 0 <= self.leeway <= LONGEST_LEEWAY:
             raise ConfigError(f"the leeway of the issuer `{self.alias}` must be 0 to {LONGEST_LEEWAY:.0f} seconds")
         object.__setattr__(self, "algorithms", same(self.algorithms))
         object.__setattr__(self, "types", frozenset(map(media_type, self.types)))
+
+    def _paths(self) -> frozenset[str]:
+        family = {self.family_claim} if self.family_claim else set()
+        listed = self.required_claims | self.condition_claims | self.optional_claims
+        return listed | family | {self.user_claim, *self.role_paths, *self.group_paths, *self.required_values}
+
+    @property
+    def role_paths(self) -> tuple[str, ...]:
+        """Where the roles are."""
+        return _several(self.roles_claim)
+
+    @property
+    def group_paths(self) -> tuple[str, ...]:
+        """Where the groups are."""
+        return _several(self.groups_claim)
+
+
+def _several(paths: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(paths, str):
+        return (paths,) if paths else ()
+    return paths

@@ -6,6 +6,7 @@ from authz_sidecar.model import Principal
 from authz_sidecar.tokens import claims as read
 from authz_sidecar.tokens.claims import Claims
 from authz_sidecar.tokens.issuer import Issuer
+from authz_sidecar.tokens.selves import OWN
 
 
 def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development: bool) -> Principal:
@@ -14,8 +15,8 @@ def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development:
     client_id = read.client_id(claims)
     actor = read.actor(claims, issuer.issuer)
     user = _user(claims, issuer, subject, client_id)
-    groups = {_named("role", issuer, one) for one in _mapped(claims, issuer.roles_claim)}
-    groups.update(_named("group", issuer, one) for one in _mapped(claims, issuer.groups_claim))
+    groups = {_named("role", issuer, one) for path in issuer.role_paths for one in _mapped(claims, issuer, path)}
+    groups.update(_named("group", issuer, one) for path in issuer.group_paths for one in _mapped(claims, issuer, path))
     return Principal(
         issuer=issuer.issuer,
         subject=subject,
@@ -37,9 +38,11 @@ def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development:
 
 def _user(claims: Claims, issuer: Issuer, subject: str, client_id: str) -> str:
     """Find the user's name; empty for a token that a client got for itself (RFC 9068 section 2.2)."""
-    own = bool(client_id) and subject == client_id
+    own = bool(client_id) and OWN[issuer.client_tokens](claims, subject, client_id)
     if issuer.user_claim == "sub":
         return "" if own else subject
+    if own and issuer.client_tokens != "subject":
+        return ""
     if own and read.find(claims, issuer.user_claim) is read.ABSENT:
         return ""
     # Whoever may write any address into a profile would be anybody (OpenID Connect Core section 5.1).
@@ -54,8 +57,8 @@ def _family(claims: Claims, path: str) -> str:
     return "" if value is read.ABSENT else read.name(value, f"`{path}`")
 
 
-def _mapped(claims: Claims, path: str) -> frozenset[str]:
-    return read.names(claims, path) if path else frozenset()
+def _mapped(claims: Claims, issuer: Issuer, path: str) -> frozenset[str]:
+    return read.names(claims, path, optional=path in issuer.optional_claims)
 
 
 def _named(kind: str, issuer: Issuer, name: str) -> str:

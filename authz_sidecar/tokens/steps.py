@@ -146,10 +146,11 @@ def beginning(case: Case) -> None:
 def audience(case: Case) -> None:
     """Refuse a token for somebody else (RFC 8707; a token for one server must not open another)."""
     found = read.audiences(case.claims)
-    if case.server is not None and case.server.audience not in found:
-        raise TokenError(
-            Reason.TOKEN_AUDIENCE_MISMATCH, f"`aud` does not name `{case.server.audience}`, the server's audience"
-        )
+    if case.server is None:
+        return
+    expected = case.server.audience_for(case.issuer.alias)
+    if expected not in found:
+        raise TokenError(Reason.TOKEN_AUDIENCE_MISMATCH, f"`aud` does not name `{expected}`, the server's audience")
 
 
 def binding(case: Case) -> None:
@@ -159,9 +160,14 @@ def binding(case: Case) -> None:
 
 
 def required(case: Case) -> None:
-    """Look for the claims that the issuer's configuration requires."""
+    """Look for the claims, and their values, that the issuer's configuration requires."""
     for claim in sorted(case.issuer.required_claims):
         read.mapped(case.claims, claim)
+    for claim, accepted in case.issuer.required_values.items():
+        value = read.mapped(case.claims, claim)
+        found = value if isinstance(value, list) else [value]
+        if not any(isinstance(one, str) and one in accepted for one in found):
+            raise missing(f"the claim `{claim}` has none of the values that the issuer's configuration requires")
 
 
 def caller(case: Case) -> None:
@@ -190,7 +196,7 @@ STEPS: Final = (
     _step(signature, "the issuer signed this token", "key"),
     _step(expiry, "the token has not ended", "issuer"),
     _step(beginning, "the token counts already", "issuer"),
-    _step(audience, "the token is for this server", "payload"),
+    _step(audience, "the token is for this server", "issuer"),
     _step(binding, "the token is not bound to a key", "payload"),
     _step(required, "every required claim is there", "issuer"),
     _step(caller, "the caller has a name", "issuer", "key", "expiry"),

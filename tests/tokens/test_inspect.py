@@ -47,7 +47,7 @@ def test_a_good_token_passes_every_check_in_order() -> None:
     [
         pytest.param("", Reason.TOKEN_MISSING, ["size"], id="nothing"),
         pytest.param("a.b", Reason.TOKEN_MALFORMED, ["form"], id="two segments"),
-        pytest.param("e30.e30.", Reason.TOKEN_MALFORMED, ["header", "issuer", "audience"], id="empty objects"),
+        pytest.param("e30.e30.", Reason.TOKEN_MALFORMED, ["header", "issuer"], id="empty objects"),
         pytest.param(forge({"alg": "none"}, claims()), Reason.TOKEN_ALGORITHM_NOT_ALLOWED, ["header"], id="alg none"),
         pytest.param(
             token(exp=NOW - 99, aud="x"), Reason.TOKEN_EXPIRED, ["expiry", "audience"], id="two things at once"
