@@ -50,6 +50,8 @@ class Rule:
     source: str
     line: int
     text: str
+    until: float | None = None
+    """When an allow row ends, in seconds since the epoch; a deny row never does."""
 
     def speaks_to(self, server: str, method: str, tool: str) -> bool:
         """Say whether the row is about this call, whoever makes it."""
@@ -63,13 +65,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """A `g` row: `member` holds `role`."""
+    """A `g` row: `member` holds `role`. In a `g2` row both are tools: a rule for `role` is one for `member`."""
 
     member: str
     role: str
     source: str
     line: int
     text: str
+    server: str | None = None
+    """Where it holds, in a policy with roles by domain; None means on every server."""
+    until: float | None = None
+    """When it no longer leads to allow rows, in seconds since the epoch; to deny rows it always leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +114,8 @@ class Rules:
 
     rules: tuple[Rule, ...] = ()
     memberships: tuple[Membership, ...] = ()
+    tool_groups: tuple[Membership, ...] = ()
+    """The `g2` rows, for models with resource roles."""
     scopes: tuple[ScopeRow, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     model: str = ""

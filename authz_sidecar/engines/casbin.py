@@ -68,7 +68,7 @@ class CasbinPolicy:
         verdict = self._plain.verdict(subjects, server, method, tool)
         if self._empty:
             return verdict  # without rows Casbin runs the matcher on empty strings, and ("", "", "") is allowed
-        answer = self._ask(_Held(self._plain.closure.held(subjects)), server, method, tool)
+        answer = self._ask(_Held(self._plain.names.of_caller(subjects, server)), server, method, self._tool(tool))
         if answer is not bool(verdict):
             raise EngineError(
                 f"casbin says {'yes' if answer else 'no'}, the rows say {'yes' if verdict else 'no'}: "
@@ -76,7 +76,11 @@ class CasbinPolicy:
             )
         return verdict
 
-    def _ask(self, held: "_Held", server: str, method: str, tool: str) -> bool:
+    def _tool(self, tool: str) -> "str | _Held":
+        groups = self._plain.names.of_tool(tool)
+        return tool if groups is None else _Held(groups)
+
+    def _ask(self, held: "_Held", server: str, method: str, tool: "str | _Held") -> bool:
         # One question about all subjects at once: asking for each and joining the answers would lose denies.
         if self._enforcer.enabled is not True:
             raise EngineError("the casbin enforcer is switched off and would say yes to everything")
@@ -121,8 +125,8 @@ class _Holds(RoleManager):  # type: ignore[misc] # casbin publishes no types
         return any(map(name2.matches, name1.names))
 
 
-def _match(value: str, pattern: Pattern) -> bool:
-    return pattern.matches(value)
+def _match(value: "str | _Held", pattern: Pattern) -> bool:
+    return any(map(pattern.matches, value.names)) if isinstance(value, _Held) else pattern.matches(value)
 
 
 def _model(text: str) -> Any:  # casbin publishes no types

@@ -1,22 +1,24 @@
 """The compiled index: finds every row that speaks to a call without looking at the others.
 
-The rows are a tree: subject, then server, then method, then tool. At each step a literal is one hash look-up, and
-beginnings are one look-up for each length in use there. A question costs what the caller's names and the matching rows
-cost, however many rows there are.
+Rows are sorted by subject, server and method into tables of tools. A step finds a literal by one hash look-up and
+beginnings by one look-up for each length in use there. Which tables a caller has on a server for a method is
+remembered, so a question costs what the matching rows cost, however many rows there are.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Final, Generic, TypeVar
 
-from authz_sidecar.engines.membership import close
+from authz_sidecar.engines.membership import Names
 from authz_sidecar.rules import Effect, Pattern, Rule, Rules, Verdict
 
 Rows = tuple[int, ...]
 """Places of rows in the file's order."""
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _SILENCE: Final = Verdict()
+_REMEMBERED: Final = 200_000  # places in each of the two memories; then it begins anew
 
 
 class Step(Generic[T]):
@@ -28,9 +30,10 @@ class Step(Generic[T]):
         """Sort the patterns into literals and, by their length, beginnings."""
         self.literals: Final = {pattern.text: entry for pattern, entry in entries.items() if not pattern.prefix}
         by_length: dict[int, dict[str, T]] = {}
-        for pattern, entry in entries.items():
-            if pattern.prefix:
-                by_length.setdefault(len(pattern.text), {})[pattern.text] = entry
+        if len(self.literals) < len(entries):
+            for pattern, entry in entries.items():
+                if pattern.prefix:
+                    by_length.setdefault(len(pattern.text), {})[pattern.text] = entry
         self.beginnings: Final = tuple(sorted(by_length.items()))
 
 
@@ -51,53 +54,122 @@ def find(steps: Iterable[Step[T]], values: Collection[str]) -> list[T]:
     return found
 
 
+Tools = Step[Rows]
+"""The rows of one subject, server and method, by tool."""
+
+
+class Memory(Generic[K, T]):
+    """Remembers what was found, up to a bound; a plain dict for whoever reads."""
+
+    def __init__(self, room: int = _REMEMBERED) -> None:
+        """Take how much may be kept, counted in names and places."""
+        self.known: Final[dict[K, T]] = {}
+        self._most = self._room = room
+
+    def keep(self, key: K, value: T, size: int) -> T:
+        """Keep it and give it back; with no room left, everything else is forgotten first."""
+        self._room -= size
+        if self._room < 0:
+            self.known.clear()
+            self._room = self._most - size
+        self.known[key] = value
+        return value
+
+
 class IndexPolicy:
-    """A policy as a tree. Immutable but for what the closure remembers."""
+    """A policy as tables. Immutable but for what it remembers, which only saves time."""
 
     def __init__(self, rules: Rules) -> None:
-        """Build the tree; takes a few µs a row."""
+        """Build the tables; takes a few µs a row."""
         self._rules: Final = rules.rules
-        self._closure: Final = close(rules.memberships)
-        self._tree: Final = (_by_subject(rules.rules),)
+        self._names: Final = Names(rules)
+        self._groups: Final = bool(rules.tool_groups)
+        self._literal: Final[dict[tuple[str, str, str], Tools]] = {}
+        """For subjects, servers and methods that are all literals, as most are: found by one look-up."""
+        self._patterns: Final = self._build()
+        self._tables: Final = Memory[tuple[frozenset[str], str, str], tuple[Tools, ...]]()
+        self._verdicts: Final = Memory[Rows, Verdict]()
 
     async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Give every row that speaks to this call by these subjects, in the order of the file."""
-        servers = find(self._tree, self._closure.held(subjects))
-        places = find(find(find(servers, (server,)), (method,)), (tool,))
-        return self._verdict(places) if places else _SILENCE
-
-    def _verdict(self, places: list[Rows]) -> Verdict:
+        tables = self._tables.known.get((subjects, server, method))
+        if tables is None:
+            tables = self._find_tables(subjects, server, method)
+        if not tables:
+            return _SILENCE
+        found: list[Rows] = []
+        if self._groups:
+            found = find(tables, self._names.of_tool(tool) or (tool,))
+        else:  # `find` for one value, written out: this is where the time goes
+            for table in tables:
+                rows = table.literals.get(tool)
+                if rows is not None:
+                    found.append(rows)
+                for length, beginnings in table.beginnings:
+                    rows = beginnings.get(tool[:length])
+                    if rows is not None:
+                        found.append(rows)
+        if not found:
+            return _SILENCE
         # A set: two names of the caller can lead to the same row, as with `role:*`.
-        rows = [self._rules[place] for place in sorted({place for group in places for place in group})]
+        places = found[0] if len(found) == 1 else tuple(sorted({place for rows in found for place in rows}))
+        verdict = self._verdicts.known.get(places)
+        return self._verdict(places) if verdict is None else verdict  # a verdict that denies is false
+
+    def _find_tables(self, subjects: frozenset[str], server: str, method: str) -> tuple[Tools, ...]:
+        names = self._names.of_caller(subjects, server)
+        literal = self._literal
+        found = [table for name in names if (table := literal.get((name, server, method))) is not None]
+        if self._patterns is not None:
+            found += find(find(find((self._patterns,), names), (server,)), (method,))
+        return self._tables.keep((subjects, server, method), tuple(found), len(names) + len(found))
+
+    def _verdict(self, places: Rows) -> Verdict:
+        rows = [self._rules[place] for place in places]
         denies = [rule for rule in rows if rule.effect is Effect.DENY]
         allows = [rule for rule in rows if rule.effect is Effect.ALLOW] if denies else rows
-        return Verdict(allows=tuple(allows), denies=tuple(denies))
+        return self._verdicts.keep(places, Verdict(allows=tuple(allows), denies=tuple(denies)), 2 * len(rows))
+
+    def _build(self) -> "Step[Step[Step[Tools]]] | None":
+        """Fill the literal tables and give the tree of the others, where there are any."""
+        rules = self._rules
+        literal: dict[tuple[str, str, str], list[int]] = {}
+        others: list[int] = []
+        for place, rule in enumerate(rules):
+            subject, server, method = rule.subject, rule.server, rule.method
+            if subject.prefix or server.prefix or method.prefix:
+                others.append(place)
+            else:
+                literal.setdefault((subject.text, server.text, method.text), []).append(place)
+        for key, places in literal.items():
+            self._literal[key] = _tools(rules, places)
+        return _by_subject(rules, others) if others else None
 
 
 class IndexEngine:
-    """Builds the tree."""
+    """Builds the tables."""
 
     name: Final = "index"
 
     def compile(self, rules: Rules) -> IndexPolicy:
-        """Compile; takes a few µs a row and about 1 KiB for a subject with rows of its own."""
+        """Compile; takes a few µs and some hundred bytes a row."""
         return IndexPolicy(rules)
 
 
-def _by_subject(rules: tuple[Rule, ...]) -> Step[Step[Step[Step[Rows]]]]:
-    return _grouped(rules, range(len(rules)), lambda rule: rule.subject, lambda places: _by_server(rules, places))
+def _tools(rules: tuple[Rule, ...], places: Iterable[int]) -> Tools:
+    return _grouped(rules, places, lambda rule: rule.tool, tuple)
 
 
-def _by_server(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Step[Step[Rows]]]:
+def _by_subject(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Step[Step[Tools]]]:
+    return _grouped(rules, places, lambda rule: rule.subject, lambda inner: _by_server(rules, inner))
+
+
+def _by_server(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Step[Tools]]:
     return _grouped(rules, places, lambda rule: rule.server, lambda inner: _by_method(rules, inner))
 
 
-def _by_method(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Step[Rows]]:
-    return _grouped(rules, places, lambda rule: rule.method, lambda inner: _by_tool(rules, inner))
-
-
-def _by_tool(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Rows]:
-    return _grouped(rules, places, lambda rule: rule.tool, tuple)
+def _by_method(rules: tuple[Rule, ...], places: Iterable[int]) -> Step[Tools]:
+    return _grouped(rules, places, lambda rule: rule.method, lambda inner: _tools(rules, inner))
 
 
 def _grouped(

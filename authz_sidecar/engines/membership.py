@@ -1,10 +1,10 @@
-"""Closes memberships: which roles a set of subjects holds, to any depth."""
+"""Closes memberships: which roles a set of subjects holds, and which groups a tool is in, to any depth."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from authz_sidecar.rules import Membership
+from authz_sidecar.rules import Membership, Rules
 
 _REMEMBERED: Final = 1_000_000  # names in all remembered sets; beyond that a role is followed anew each time
 
@@ -55,3 +55,26 @@ def close(memberships: Iterable[Membership]) -> Closure:
     for row in memberships:
         above.setdefault(row.member, []).append(row.role)
     return Closure(MappingProxyType({member: tuple(dict.fromkeys(roles)) for member, roles in above.items()}))
+
+
+class Names:
+    """Knows under which names the rows may speak of a caller and of a tool."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Close the `g` rows, for each server that has rows of its own, and the `g2` rows."""
+        everywhere = [row for row in rules.memberships if row.server is None]
+        own: dict[str, list[Membership]] = {}
+        for row in rules.memberships:
+            if row.server is not None:
+                own.setdefault(row.server, []).append(row)
+        self._everywhere: Final = close(everywhere)
+        self._by_server: Final = {server: close([*everywhere, *rows]) for server, rows in own.items()}
+        self._tools: Final = close(rules.tool_groups) if rules.tool_groups else None
+
+    def of_caller(self, subjects: frozenset[str], server: str) -> frozenset[str]:
+        """Give the subjects and every role that they hold on this server."""
+        return self._by_server.get(server, self._everywhere).held(subjects)
+
+    def of_tool(self, tool: str) -> frozenset[str] | None:
+        """Give the tool and every group that it is in, or None when the policy knows no groups of tools."""
+        return None if self._tools is None else self._tools.held(frozenset({tool}))

@@ -5,8 +5,8 @@ It is the oracle: every other engine is held against it. What it says is what th
 
 from typing import Final
 
-from authz_sidecar.engines.membership import close
-from authz_sidecar.rules import Effect, Rule, Rules, Verdict
+from authz_sidecar.engines.membership import Names
+from authz_sidecar.rules import Effect, Rules, Verdict
 
 
 class PlainPolicy:
@@ -15,7 +15,7 @@ class PlainPolicy:
     def __init__(self, rules: Rules) -> None:
         """Take the rows."""
         self._rules: Final = rules.rules
-        self.closure: Final = close(rules.memberships)
+        self.names: Final = Names(rules)
 
     async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Give every row that speaks to this call by these subjects, in the order of the file."""
@@ -23,9 +23,17 @@ class PlainPolicy:
 
     def verdict(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Do the same without waiting."""
-        names = self.closure.held(subjects)
+        callers = self.names.of_caller(subjects, server)
+        tools = self.names.of_tool(tool) or (tool,)
         # Never cut short at the first deny: people want to see every row that decided.
-        speaking = [rule for rule in self._rules if rule.speaks_to(server, method, tool) and _is_about(rule, names)]
+        speaking = [
+            rule
+            for rule in self._rules
+            if rule.server.matches(server)
+            and rule.method.matches(method)
+            and any(map(rule.tool.matches, tools))
+            and any(map(rule.subject.matches, callers))
+        ]
         return Verdict(
             allows=tuple(rule for rule in speaking if rule.effect is Effect.ALLOW),
             denies=tuple(rule for rule in speaking if rule.effect is Effect.DENY),
@@ -40,7 +48,3 @@ class PlainEngine:
     def compile(self, rules: Rules) -> PlainPolicy:
         """Keep the rows as they are."""
         return PlainPolicy(rules)
-
-
-def _is_about(rule: Rule, names: frozenset[str]) -> bool:
-    return any(rule.subject.matches(name) for name in names)

@@ -40,11 +40,16 @@ def pattern(text: str) -> Pattern:
 
 
 def rows(*lines: tuple[str, ...]) -> Rules:
-    """Make a policy of `(subject, server, method, tool, effect)` and `(member, role)` rows, numbered from 1."""
+    """Make a policy of rows, numbered from 1.
+
+    They are `(subject, server, method, tool, effect)`, `(member, role)`, `(member, role, server)` for a role that is
+    held on one server, and `("g2", tool, "in", group)` for a group of tools.
+    """
     numbered = list(enumerate(lines, 1))
     return Rules(
-        rules=tuple(_rule(number, *line) for number, line in numbered if len(line) != 2),
-        memberships=tuple(_membership(number, *line) for number, line in numbered if len(line) == 2),
+        rules=tuple(_rule(number, *line) for number, line in numbered if len(line) == 5),
+        memberships=tuple(_membership(number, *line) for number, line in numbered if len(line) in (2, 3)),
+        tool_groups=tuple(_membership(number, line[1], line[3]) for number, line in numbered if len(line) == 4),
     )
 
 
@@ -61,8 +66,8 @@ def _rule(number: int, subject: str, server: str, method: str, tool: str, effect
     )
 
 
-def _membership(number: int, member: str, role: str) -> Membership:
-    return Membership(member=member, role=role, source=SOURCE, line=number, text=f"g, {member}, {role}")
+def _membership(number: int, member: str, role: str, server: str | None = None) -> Membership:
+    return Membership(member=member, role=role, source=SOURCE, line=number, text=f"g, {member}, {role}", server=server)
 
 
 def ask(who: str, tool: str, *, allows: tuple[int, ...] = (), denies: tuple[int, ...] = (), **call: str) -> Ask:
@@ -206,6 +211,44 @@ CASES: Final = (
         id="a user called like a role is not that role",
         rules=rows(_allow("role:admin")),
         asks=(ask("user:role:admin", "read"), ask("role:admin", "read", allows=(1,))),
+    ),
+    Case(
+        id="a role that is held on one server is not held on another",
+        rules=rows(
+            ("user:ann", "role:a", "ops"),
+            ("role:a", "role:b", "ops"),
+            ("role:b", "role:c"),
+            ("role:c", "role:d", "billing"),
+            ("user:bob", "role:b"),
+            ("role:b", "*", "tools/call", "read", "allow"),
+            ("role:c", "*", "tools/call", "read", "allow"),
+            ("role:d", "*", "tools/call", "read", "deny"),
+        ),
+        asks=(
+            ask("user:ann", "read", allows=(6, 7)),
+            ask("user:ann", "read", server="billing"),
+            ask("user:bob", "read", allows=(6, 7)),
+            ask("user:bob", "read", server="billing", allows=(6, 7), denies=(8,)),
+        ),
+    ),
+    Case(
+        id="a rule for a group of tools is one for every tool in it, to any depth",
+        rules=rows(
+            *(("g2", f"group{depth}", "in", f"group{depth + 1}") for depth in range(20)),
+            ("g2", "read", "in", "group0"),
+            ("g2", "read", "in", "other"),
+            _allow("user:ann", "group20"),
+            _deny("user:ann", "group1"),
+            _allow("user:bob", "other"),
+            _allow("user:bob", "gr*"),
+        ),
+        asks=(
+            ask("user:ann", "read", allows=(23,), denies=(24,)),
+            ask("user:ann", "group5", allows=(23,)),
+            ask("user:ann", "other"),
+            ask("user:bob", "read", allows=(25, 26)),
+            ask("user:bob", "write"),
+        ),
     ),
     Case(
         id="the same row twice is named twice",

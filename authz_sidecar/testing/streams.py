@@ -22,11 +22,27 @@ def policy(random: Random) -> Rules:
     pairs = list(pairwise(chain))
     pairs += [(random.choice(_NAMES + _ROLES), random.choice(_ROLES)) for _ in range(random.randrange(8))]
     random.shuffle(pairs)
+    by_server = random.random() < 0.2
     memberships = tuple(
-        Membership(member=member, role=role, source=SOURCE, line=line, text=f"g, {member}, {role}")
+        Membership(
+            member=member,
+            role=role,
+            source=SOURCE,
+            line=line,
+            text=f"g, {member}, {role}",
+            server=random.choice((None, *_SERVERS)) if by_server else None,
+        )
         for line, (member, role) in enumerate(pairs, len(rules) + 1)
     )
-    return Rules(rules=rules, memberships=memberships)
+    return Rules(rules=rules, memberships=memberships, tool_groups=_groups(random) if random.random() < 0.2 else ())
+
+
+def _groups(random: Random) -> tuple[Membership, ...]:
+    pairs = [(random.choice(_TOOLS), random.choice(_TOOLS)) for _ in range(random.randrange(1, 8))]
+    return tuple(
+        Membership(member=member, role=role, source=SOURCE, line=line, text=f"g2, {member}, {role}")
+        for line, (member, role) in enumerate(pairs, 101)
+    )
 
 
 def asks(random: Random, count: int) -> Iterator[Ask]:

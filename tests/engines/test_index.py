@@ -95,10 +95,9 @@ def test_rows_come_in_the_order_of_the_file_whatever_leads_to_them() -> None:
 def test_rows_of_other_subjects_are_not_looked_at() -> None:
     lines = [(f"user:{n}", f"server{n}", "tools/call", f"tool{n}*", "allow") for n in range(2_000)]
     policy = IndexEngine().compile(rows(*lines))
-    (root,) = policy._tree
-    assert len(find([root], ("user:7",))) == 1
-    assert len(root.literals) == 2_000
-    assert root.beginnings == ()
+    assert len(policy._literal) == 2_000
+    assert policy._patterns is None
+    assert len(policy._find_tables(frozenset({"user:7"}), "server7", "tools/call")) == 1
 
 
 def test_beginnings_cost_one_look_up_for_each_length() -> None:
