@@ -73,6 +73,7 @@ def _print(answer: Any, method: str, tool: str) -> None:
     say(f"{verdict(answer.allowed)}  {escape(method)} {escape(tool)}  [dim]because[/] {reason}")
     if answer.HasField("principal"):
         say(f"  caller    {escape(' '.join(answer.principal.subjects))}  [dim]of {escape(answer.principal.issuer)}[/]")
+    say(f"  told      {escape(answer.message)}")
     for rule in answer.rules:
         say(f"  rule      {escape(f'{rule.source}:{rule.line}')}  {escape(rule.text)}")
     if answer.required_scopes:

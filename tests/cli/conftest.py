@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from authz_sidecar.cli import main
 from examples.demo import processes
 from examples.demo.processes import Playground
+
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+"""For random input: no timing, and files that are written anew for each example."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from authz_sidecar import config as tree
 from authz_sidecar import configfile
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError
-from tests.cli.conftest import Run
+from tests.cli.conftest import CALM, Run
 
 GOOD = """\
 [listen]
@@ -311,6 +311,7 @@ def test_the_command_line_s_own_variables_are_no_settings(write: Write) -> None:
 
 
 @given(st.binary(max_size=300))
+@CALM
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.toml"
     path.write_bytes(data)
@@ -334,6 +335,7 @@ _values = st.recursive(
         max_size=6,
     )
 )
+@CALM
 def test_any_tree_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, sections: dict[str, Any]) -> None:
     """Whatever is written where a section is expected; JSON's scalars and inline tables are nearly TOML's."""
     path = tmp_path_factory.getbasetemp() / "tree.toml"
@@ -346,6 +348,7 @@ def test_any_tree_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, s
 @given(
     st.dictionaries(st.text("ABC_LISTENTCPHRBD", max_size=12).map("AUTHZ_".__add__), st.text(max_size=8), max_size=4)
 )
+@CALM
 def test_any_environment_is_taken_or_refused(
     tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from authz_sidecar import __version__, configfile
 from authz_sidecar.cli import starting
-from tests.cli.conftest import Run
+from tests.cli.conftest import CALM, Run
 
 
 def test_what_init_writes_loads_as_it_is(run: Run, home: Path) -> None:
@@ -78,6 +78,7 @@ def test_an_audience_that_is_no_url_is_refused(run: Run, tmp_path: Path, audienc
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30))
+@CALM
 def test_an_audience_that_is_taken_cannot_end_its_string(tail: str) -> None:
     audience = f"http://x{tail}"
     if starting.fits(audience):
