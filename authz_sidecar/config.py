@@ -100,7 +100,7 @@ class Issuer(Section):
     """Who may say who somebody is, and by which keys."""
 
     preset: presets.Name | None = None
-    """Fills what follows for a well-known provider; a key that is given wins. `config check --show` tells the values."""
+    """Fills what follows for a well-known provider; a key that is given wins, and `config check --show` tells all."""
     alias: str
     issuer: Annotated[str, Field(min_length=1, max_length=1_024)]
     """Compared byte by byte with the token's `iss`."""

@@ -13,6 +13,13 @@ import msgspec
 SCHEMA_VERSION: Final = 1
 
 
+class PriorActor(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Somebody who acted for the caller before the current actor did."""
+
+    subject: str
+    issuer: str
+
+
 class Who(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The verified caller, as in the wire contract."""
 
@@ -22,6 +29,8 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     actor: str = ""
     subjects: tuple[str, ...] = ()
     token_id: str = ""
+    chain: tuple[PriorActor, ...] = ()
+    """Actors before the current one, the latest first; in decision events alone."""
 
 
 class RuleLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -71,7 +80,7 @@ class DecisionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
 
 class AdminEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="admin"):
-    """Something that changes what the sidecar answers: a start, a reload, a refused edit, a stop."""
+    """Something that changes what the sidecar answers: a start, a reload, a refused edit, a revocation, a stop."""
 
     v: int
     time: str
@@ -81,6 +90,11 @@ class AdminEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     previous_revision: str = ""
     detail: str = ""
     problems: tuple[str, ...] = ()
+    by: str = ""
+    """Who did it, as they said."""
+    target: str = ""
+    """Of a revocation: whose tokens."""
+    revocation_epoch: int = 0
 
 
 class AuditEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="audit"):

@@ -97,6 +97,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Somebody who acts for another (RFC 8693 section 4.1), in the token's own words."""
+
+    subject: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A verified caller. Only a token verifier makes one.
 
@@ -112,6 +120,8 @@ class Principal:
     agent: str | None = None
     client_id: str = ""
     actor: str = ""
+    chain: tuple[Actor, ...] = ()
+    """Who acted before the current actor, the latest first. It is for the audit trail: no decision looks at it."""
     scopes: frozenset[str] = frozenset()
     token_id: str = ""
     family: str = ""

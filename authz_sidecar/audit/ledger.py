@@ -11,7 +11,7 @@ from authz_sidecar.audit.digest import Digester
 from authz_sidecar.audit.lane import Lane, kind_of
 from authz_sidecar.audit.stamp import Stamp
 from authz_sidecar.errors import LedgerFull
-from authz_sidecar.events import SCHEMA_VERSION, AdminEvent, DecisionEvent, Event, RuleLine, Who, encode
+from authz_sidecar.events import SCHEMA_VERSION, AdminEvent, DecisionEvent, Event, PriorActor, RuleLine, Who, encode
 from authz_sidecar.linelog import LineSink, LogUnavailable
 from authz_sidecar.model import Answer, Decision, Principal, Query
 from authz_sidecar.ports import Clock
@@ -188,6 +188,7 @@ def _who(principal: Principal) -> Who:
         actor=principal.actor,
         subjects=principal.subjects,
         token_id=principal.token_id,
+        chain=tuple(PriorActor(subject=one.subject, issuer=one.issuer) for one in principal.chain),
     )
 
 

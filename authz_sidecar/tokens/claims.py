@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Final
 
 from authz_sidecar.errors import TokenError
-from authz_sidecar.model import Reason
+from authz_sidecar.model import Actor, Reason
 
 Claims = Mapping[str, object]
 
 LONGEST_NAME: Final = 1024
 MOST_AUDIENCES: Final = 64
+MOST_ACTORS: Final = 8
 _LATEST: Final = 253_402_300_799.0
 """The end of the year 9999, which is as far as the wire's timestamps reach."""
 
@@ -178,19 +179,30 @@ def client_id(claims: Claims) -> str:
     return ""
 
 
-def actor(claims: Claims, issuer: str) -> str:
-    """Read who acts for the subject: the outermost `act` (RFC 8693 section 4.1); empty when nobody does."""
-    act = claims.get("act", ABSENT)
-    if act is ABSENT:
-        return ""
+def actors(claims: Claims, issuer: str) -> tuple[Actor, ...]:
+    """Read who acts for the subject (RFC 8693 section 4.1): the current actor first, then those before; perhaps none.
+
+    Only the first is anybody in the policy, so it must be of the token's own issuer; the others are for the record.
+    """
+    found: list[Actor] = []
+    level: object = claims.get("act", ABSENT)
+    while level is not ABSENT:
+        if len(found) == MOST_ACTORS:
+            raise malformed(f"`act` goes on beyond {MOST_ACTORS} actors")
+        found.append(_actor(level, issuer))
+        level = level.get("act", ABSENT) if isinstance(level, Mapping) else ABSENT
+    # A `sub` means something only together with its issuer.
+    if found and found[0].issuer != issuer:
+        raise TokenError(Reason.TOKEN_ISSUER_UNKNOWN, "`act.iss` is not the issuer of the token")
+    return tuple(found)
+
+
+def _actor(act: object, issuer: str) -> Actor:
     if not isinstance(act, Mapping):
         raise malformed("`act` is not an object")
-    # A `sub` means something only together with its issuer.
-    if act.get("iss", issuer) != issuer:
-        raise TokenError(Reason.TOKEN_ISSUER_UNKNOWN, "`act.iss` is not the issuer of the token")
     if "sub" not in act:
-        raise missing("`act` does not say who acts: `act.sub` is absent")
-    return name(act["sub"], "`act.sub`")
+        raise malformed("`act` does not say who acts: its `sub` is absent")
+    return Actor(subject=name(act["sub"], "`act.sub`"), issuer=name(act.get("iss", issuer), "`act.iss`"))
 
 
 def frozen(value: object) -> object:

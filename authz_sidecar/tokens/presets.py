@@ -85,8 +85,7 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "auth0": (re.compile(r"https://[^/]+/"), "`https://DOMAIN/`, with the slash"),
     "entra": (
         _ENTRA,
-        "`https://login.microsoftonline.com/TENANT-ID/v2.0`, or `https://sts.windows.net/TENANT-ID/` for tokens of "
-        "version 1.0; `common` and `organizations` are not issuers",
+        "`https://login.microsoftonline.com/TENANT-ID/v2.0` or, for version 1.0, `https://sts.windows.net/TENANT-ID/`",
     ),
     "google": (re.compile(r"https://accounts\.google\.com"), "`https://accounts.google.com`"),
     "keycloak": (re.compile(r"https?://.+/realms/[^/]+"), "`https://HOST/realms/REALM`, without a slash at the end"),

@@ -13,7 +13,8 @@ def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development:
     """Name the caller, or raise `TokenError`. The claims must have passed every check before."""
     subject = read.required_name(claims, "sub")
     client_id = read.client_id(claims)
-    actor = read.actor(claims, issuer.issuer)
+    actors = read.actors(claims, issuer.issuer)
+    actor = actors[0].subject if actors else ""
     user = _user(claims, issuer, subject, client_id)
     groups = {_named("role", issuer, one) for path in issuer.role_paths for one in _mapped(claims, issuer, path)}
     groups.update(_named("group", issuer, one) for path in issuer.group_paths for one in _mapped(claims, issuer, path))
@@ -26,6 +27,7 @@ def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development:
         agent=_named("agent", issuer, actor) if actor else None,
         client_id=client_id,
         actor=actor,
+        chain=actors[1:],
         scopes=read.scopes(claims),
         token_id=read.optional_name(claims, "jti"),
         family=_family(claims, issuer.family_claim),

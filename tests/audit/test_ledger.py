@@ -11,7 +11,7 @@ import structlog
 from authz_sidecar.errors import LedgerFull
 from authz_sidecar.events import SCHEMA_VERSION, AdminEvent
 from authz_sidecar.linelog import LineLog
-from authz_sidecar.model import Mode, RawToken, Reason
+from authz_sidecar.model import Actor, Mode, RawToken, Reason
 from tests.audit.lines import BAD_TOKEN, CANARY, DIGEST, NO, REVISION, YES, Kept, Time, answer, ledger, principal, query
 
 
@@ -250,3 +250,13 @@ def test_a_disk_that_fails_denies_until_it_works_again(tmp_path: Path) -> None:
     log.close()
     events = [json.loads(line) for line in (place / "decisions.jsonl").read_text().splitlines()]
     assert [event["type"] for event in events] == ["admin", "decision"]
+
+
+def test_the_chain_of_actors_is_told_in_its_order() -> None:
+    sink = Kept()
+    chain = (Actor(subject="planner", issuer="https://idp"), Actor(subject="first", issuer="https://other"))
+    ledger(sink).record(query(), answer(YES, who=principal(actor="bot", chain=chain)))
+    assert sink.events[0]["who"]["chain"] == [
+        {"subject": "planner", "issuer": "https://idp"},
+        {"subject": "first", "issuer": "https://other"},
+    ]

@@ -104,6 +104,11 @@ def padded(part: int) -> str:
     return segments(lambda all_: [one + "=" if index == part else one for index, one in enumerate(all_)])
 
 
+def acting(levels: int) -> dict[str, Any]:
+    """An actor with so many actors, itself and those before it."""
+    return {"sub": f"bot-{levels}"} | ({"act": acting(levels - 1)} if levels > 1 else {})
+
+
 def json_serialization() -> str:
     head, payload, signature = good().split(".")
     return json.dumps({"protected": head, "payload": payload, "signature": signature})
@@ -321,7 +326,16 @@ CLAIMS: list[Row] = [
     (lambda: good(client_id=DROP, azp=""), MALFORMED, "azp empty"),
     (lambda: good(jti=7), MALFORMED, "jti as a number"),
     (lambda: good(act="bot"), MALFORMED, "act as a string"),
-    (lambda: good(act={}), CLAIM, "act that names nobody"),
+    (lambda: good(act=None), MALFORMED, "act null"),
+    (lambda: good(act=["bot"]), MALFORMED, "act as a list"),
+    (lambda: good(act={}), MALFORMED, "act that names nobody"),
+    (lambda: good(act={"client_id": "bot"}), MALFORMED, "act that names a client instead"),
+    (lambda: good(act={"sub": 7}), MALFORMED, "act with a number as sub"),
+    (lambda: good(act={"sub": "bot", "iss": 7}), MALFORMED, "act with a number as iss"),
+    (lambda: good(act={"sub": "bot", "act": "older"}), MALFORMED, "a prior actor as a string"),
+    (lambda: good(act={"sub": "bot", "act": {}}), MALFORMED, "a prior actor that is nobody"),
+    (lambda: good(act={"sub": "bot", "act": {"sub": "a\nb"}}), MALFORMED, "a prior actor with a line end"),
+    (lambda: good(act=acting(9)), MALFORMED, "nine actors"),
     (lambda: good(act={"sub": ""}), MALFORMED, "act with an empty sub"),
     (lambda: good(act={"sub": "bot", "iss": "https://evil.example"}), FOREIGN, "an actor of another issuer"),
 ]
