@@ -93,6 +93,13 @@ class NotReady(AuthzError):
     public = "not ready: no policy is loaded"
 
 
+class IssuerUnavailable(NotReady):
+    """The issuer of a token has to be asked about it and does not answer; nobody is let through meanwhile."""
+
+    code = "issuer_unavailable"
+    public = "the issuer of the token does not answer"
+
+
 class RevocationsUnknown(NotReady):
     """Something may have been revoked that we do not know of, and the operator wants no answer then."""
 

@@ -3,8 +3,10 @@
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 from authz_sidecar.model import Principal, Server
+from authz_sidecar.tokens.keyset import Keys, KeySet
 
 Name = tuple[bytes, str, str]
 """Which token for which server."""
@@ -20,6 +22,9 @@ def name(text: str, server: Server) -> Name:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), server.name, server.audience
 
 
+_FIXED: Final = KeySet()
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """Who a token is, and from when until just before when (seconds since the epoch)."""
@@ -27,6 +32,10 @@ class Verified:
     begins: float
     ends: float
     principal: Principal
+    keys: Keys = _FIXED
+    """The issuer's keys, one of which vouched for the token,"""
+    epoch: int = 0
+    """and their epoch then."""
 
 
 class VerifiedTokens:
@@ -49,7 +58,7 @@ class VerifiedTokens:
         entry = self._entries.get(name)
         if entry is None:
             return None
-        if entry.begins <= now < entry.ends:
+        if entry.begins <= now < entry.ends and entry.epoch == entry.keys.epoch:
             self._entries.move_to_end(name)
             return entry.principal
         del self._entries[name]

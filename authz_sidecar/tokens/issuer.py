@@ -10,7 +10,7 @@ from typing import Final
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.tokens.algorithms import ALGORITHMS, same
 from authz_sidecar.tokens.claims import steps
-from authz_sidecar.tokens.keyset import KeySet
+from authz_sidecar.tokens.keyset import Keys
 from authz_sidecar.tokens.selves import OWN
 
 ACCESS_TOKENS: Final = frozenset({"at+jwt", "application/at+jwt", "jwt", ""})
@@ -35,7 +35,7 @@ class Issuer:
     issuer: str
     """`iss`, compared byte by byte."""
     algorithms: frozenset[str]
-    keys: KeySet
+    keys: Keys
     user_claim: str = "sub"
     roles_claim: str | tuple[str, ...] = ""
     """The claim that becomes roles, or several that add up. Empty: no claim does."""

@@ -52,7 +52,22 @@ def parse_keys(data: bytes) -> KeySet:
     return _set(document)
 
 
-def _set(document: dict[str, object]) -> KeySet:
+def parse_published(data: bytes) -> KeySet:
+    """Read the JWKS that an issuer publishes, or raise `ConfigError`; nothing else leaves here, whatever the bytes.
+
+    A key that cannot be used is left aside and does not spoil the others (RFC 7517 section 5). A shared secret is
+    never used: everybody could read it.
+    """
+    try:
+        document = strictjson.loads(data, max_depth=8)
+    except strictjson.StrictJsonError as error:
+        raise ConfigError(str(error)) from None
+    if not isinstance(document, dict) or "keys" not in document:
+        raise ConfigError("is not a JWKS: there is no `keys`")
+    return _set(document, published=True)
+
+
+def _set(document: dict[str, object], *, published: bool = False) -> KeySet:
     records = document.get("keys", [document])
     if not isinstance(records, list) or len(records) > _MOST_KEYS:
         raise ConfigError(f"`keys` must be a list of at most {_MOST_KEYS} keys")
@@ -63,9 +78,14 @@ def _set(document: dict[str, object]) -> KeySet:
         if isinstance(record, dict) and isinstance(kid := record.get("kid"), str):
             where += f" (kid `{jwk.shown(kid)}`)"
         try:
-            keys.append(jwk.read(record))
+            key = jwk.read(record)
+            if published and key.kty == "oct":
+                raise KeyRefused("is a shared secret that everybody can read")
+            keys.append(key)
         except KeyRefused as error:
-            raise ConfigError(f"{where}: {error}") from None
+            if not published:
+                raise ConfigError(f"{where}: {error}") from None
+            ignored.append(f"{where}: {error}")
         except KeyIgnored as error:
             # RFC 7517 section 5: a set may hold keys for other purposes.
             ignored.append(f"{where}: {error}")

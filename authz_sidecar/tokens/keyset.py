@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -39,9 +41,39 @@ class Key:
             return False
 
 
+class Keys(Protocol):
+    """The keys of one issuer, which may change while we run."""
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Give the keys that were read last."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Give a number that grows whenever a key is taken away: what it verified is forgotten."""
+        ...
+
+    @property
+    def good_for(self) -> float:
+        """Give the seconds for which what these keys verified may be remembered without asking here again."""
+        ...
+
+    def find(self, kid: str | None, algorithm: str) -> Key:
+        """Give the key that a token means, or raise `TokenError`."""
+        ...
+
+    async def seek(self) -> bool:
+        """Look for keys that are not known yet, within bounds, and say whether asking again makes sense."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySet:
-    """The keys of one issuer. Raises `ConfigError` when two share a `kid`, or a secret has company."""
+    """The keys of one issuer, as they were read once; a `Keys`.
+
+    Raises `ConfigError` when two share a `kid`, or a secret has company.
+    """
 
     keys: tuple[Key, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -59,6 +91,20 @@ class KeySet:
         if len(self.keys) > 1 and any(key.kty == "oct" for key in self.keys):
             raise ConfigError("a shared secret (kty `oct`) must be the issuer's only key; remove it or the others")
         object.__setattr__(self, "_by_kid", named)
+
+    @property
+    def epoch(self) -> int:
+        """Stay 0: no key is ever taken away."""
+        return 0
+
+    @property
+    def good_for(self) -> float:
+        """Stay good: nobody will ever say otherwise."""
+        return inf
+
+    async def seek(self) -> bool:
+        """Say no: these keys never change."""
+        return False
 
     @property
     def development(self) -> bool:

@@ -1,10 +1,11 @@
-"""The verifier of signed tokens: proves who is calling, or says why not."""
+"""The verifier of tokens: proves who is calling, or says why not."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Final, Protocol
 
-from authz_sidecar.errors import ConfigError
-from authz_sidecar.model import Principal, RawToken, Server
+from authz_sidecar.errors import ConfigError, TokenError
+from authz_sidecar.model import Principal, RawToken, Reason, Server
 from authz_sidecar.ports import Clock
 from authz_sidecar.tokens import cache
 from authz_sidecar.tokens.cache import Verified, VerifiedTokens
@@ -18,20 +19,45 @@ MAX_BYTES = 16_384
 """The longest token that is looked at."""
 
 
+_DOTS: Final = 2
+
+
+class Opaque(Protocol):
+    """Knows who is behind a token that says nothing itself."""
+
+    async def verify(self, text: str, server: Server, now: float) -> Verified:
+        """Ask, or raise `TokenError`; raises `IssuerUnavailable` when nobody could say."""
+        ...
+
+    def forget(self) -> None:
+        """Forget every answer."""
+        ...
+
+
 class JwtVerifier:
     """Verifies JWTs of known issuers; a `TokenVerifier`."""
 
     def __init__(
-        self, issuers: Sequence[Issuer], *, clock: Clock, max_bytes: int = MAX_BYTES, cache_size: int = 10_000
+        self,
+        issuers: Sequence[Issuer],
+        *,
+        clock: Clock,
+        max_bytes: int = MAX_BYTES,
+        cache_size: int = 10_000,
+        opaque: Opaque | None = None,
     ) -> None:
         """Take the issuers, or raise `ConfigError` when their tokens could be taken for one another's."""
+        self._opaque = opaque
         self._issuers = by_issuer(issuers)
         self._clock = clock
         self._max_bytes = max_bytes
         self._cache = VerifiedTokens(cache_size)
 
     async def verify(self, token: RawToken, server: Server) -> Principal:
-        """Prove who is calling this server, or raise `TokenError` with the reason; nothing else leaves here."""
+        """Prove who is calling this server, or raise `TokenError` with the reason.
+
+        Nothing else leaves here, but `IssuerUnavailable` for an opaque token that nobody could be asked about.
+        """
         now = self._clock()
         text = token.text
         # The bound comes before the digest, too. The empty text is never verified, so it is never found.
@@ -39,20 +65,37 @@ class JwtVerifier:
         known = self._cache.find(name, now)
         if known is not None:
             return known
-        case = Case(text=text, server=server, issuers=self._issuers, now=now, max_bytes=self._max_bytes)
-        for step in STEPS:
-            step.check(case)
-        self._cache.keep(name, _verified(case))
-        return case.principal
+        if self._opaque is not None and text.count(".") != _DOTS:
+            verified = await self._opaque.verify(text, server, now)
+        else:
+            verified = await self._signed(text, server, now)
+        self._cache.keep(name, verified)
+        return verified.principal
 
     def forget(self) -> None:
         """Forget every verified token: the next question about each verifies it anew."""
         self._cache.clear()
+        if self._opaque is not None:
+            self._opaque.forget()
+
+    async def _signed(self, text: str, server: Server, now: float) -> Verified:
+        case = Case(text=text, server=server, issuers=self._issuers, now=now, max_bytes=self._max_bytes)
+        try:
+            return _examine(case)
+        except TokenError as error:
+            # The issuer may have a key that we do not know yet. A stranger can say so too: `seek` has the bounds.
+            if error.reason is not Reason.TOKEN_KEY_UNKNOWN or not await case.issuer.keys.seek():
+                raise
+        again = Case(text=text, server=server, issuers=self._issuers, now=self._clock(), max_bytes=self._max_bytes)
+        return _examine(again)
 
 
-def _verified(case: Case) -> Verified:
-    leeway = case.issuer.leeway
-    return Verified(case.not_before - leeway, case.expires_at + leeway, case.principal)
+def _examine(case: Case) -> Verified:
+    for step in STEPS:
+        step.check(case)
+    leeway, keys = case.issuer.leeway, case.issuer.keys
+    ends = min(case.expires_at + leeway, case.now + keys.good_for)
+    return Verified(case.not_before - leeway, ends, case.principal, keys, keys.epoch)
 
 
 def by_issuer(issuers: Sequence[Issuer]) -> Mapping[str, Issuer]:
