@@ -1,6 +1,7 @@
 """`init`, `keys`, `completion`, `--version`: the first minute."""
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -139,8 +140,13 @@ def test_a_completion_script_is_one_that_the_shell_reads(run: Run, shell: str) -
 
 def test_completion_knows_the_commands() -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("authz-sidecar")],
-        env={"_AUTHZ_SIDECAR_COMPLETE": "bash_complete", "COMP_WORDS": "authz-sidecar policy st", "COMP_CWORD": "2"},
+        [sys.executable, "-m", "authz_sidecar"],
+        env={
+            **os.environ,
+            "_AUTHZ_SIDECAR_COMPLETE": "bash_complete",
+            "COMP_WORDS": "authz-sidecar policy st",
+            "COMP_CWORD": "2",
+        },
         capture_output=True,
         text=True,
         timeout=30,
