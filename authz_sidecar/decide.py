@@ -1,11 +1,12 @@
 """The decision: verify the token, judge every question by one snapshot, record, answer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from authz_sidecar.errors import EngineError, TokenError
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Reason, Server
-from authz_sidecar.ports import DecisionLog, NewId, Policies, Policy, TokenVerifier
+from authz_sidecar.ports import DecisionLog, NewId, Policies, Policy, Shadow, TokenVerifier
 from authz_sidecar.rules import ScopeHierarchy
 
 
@@ -21,6 +22,7 @@ class Decider:
         servers: Mapping[str, Server],
         new_id: NewId,
         scopes: ScopeHierarchy | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         """Take the rooms; `servers` is by name."""
         self._policies = policies
@@ -29,6 +31,7 @@ class Decider:
         self._servers = servers
         self._new_id = new_id
         self._scopes = scopes or ScopeHierarchy()
+        self._shadow = shadow
 
     async def decide(self, query: Query) -> Answer:
         """Answer every question of the query.
@@ -52,6 +55,9 @@ class Decider:
             self._log.record(query, self._answer(policy, server, query, principal, decisions), f"no answer: {error}")
             raise
         answer = self._answer(policy, server, query, principal, decisions)
+        if self._shadow is not None and server is not None and principal is not None:
+            shadow = await self._shadow.differs(principal, server, query.questions, answer.decisions)
+            answer = replace(answer, shadow=shadow) if shadow is not None else answer
         self._log.record(query, answer, detail)
         return answer
 

@@ -31,6 +31,8 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     token_id: str = ""
     chain: tuple[PriorActor, ...] = ()
     """Actors before the current one, the latest first; in decision events alone."""
+    scopes: tuple[str, ...] = ()
+    """The scopes of the token, so that a log can be replayed against another policy; in decision events alone."""
 
 
 class RuleLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -40,6 +42,20 @@ class RuleLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     line: int = 0
     text: str = ""
     allow: bool = False
+
+
+class ShadowLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a policy that is only tried out would have answered, where it differs."""
+
+    revision: str
+    allowed: bool
+    reason: str
+    """As in the decision event."""
+    rules: tuple[RuleLine, ...] = ()
+    gained: tuple[str, ...] = ()
+    """Of a batch: `method tool` of each item that would be allowed and was not."""
+    lost: tuple[str, ...] = ()
+    """Of a batch: `method tool` of each item that was allowed and would not be."""
 
 
 class DecisionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="decision"):
@@ -77,6 +93,7 @@ class DecisionEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     context: dict[str, str] = {}
     repeated: int = 0
     """How many further failures just like this one, of callers that were never verified, this event stands for."""
+    shadow: ShadowLine | None = None
 
 
 class AdminEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="admin"):

@@ -185,6 +185,14 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadowed:
+    """What a policy that is only tried out would answer to the same questions, in their order. Never enforced."""
+
+    revision: Revision
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The decisions on a query, in the order of its questions, by one policy revision."""
 
@@ -194,6 +202,8 @@ class Answer:
     server: str
     mode: Mode = Mode.ENFORCE
     principal: Principal | None = None
+    shadow: Shadowed | None = None
+    """None when no policy is tried out beside this one, or when it answers alike."""
 
     def __bool__(self) -> bool:
         """True when everything that was asked is allowed."""

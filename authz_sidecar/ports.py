@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from authz_sidecar.model import Answer, Principal, Query, RawToken, Revision, Server
+from authz_sidecar.model import (
+    Answer,
+    Decision,
+    Principal,
+    Query,
+    Question,
+    RawToken,
+    Revision,
+    Server,
+    Shadowed,
+)
 from authz_sidecar.revocation import Receipt, Revocation
 from authz_sidecar.rules import Rules, Verdict
 
@@ -85,6 +95,19 @@ class Policies(Protocol):
     @property
     def current(self) -> Policy:
         """Give the snapshot in force; raises `NotReady` before the first one."""
+        ...
+
+
+class Shadow(Protocol):
+    """A policy that is tried out beside the one in force."""
+
+    async def differs(
+        self, principal: Principal, server: Server, questions: tuple[Question, ...], decisions: tuple[Decision, ...]
+    ) -> Shadowed | None:
+        """Give its answers to the same questions of the same caller, or None when they are alike or there are none.
+
+        It never raises: what fails here is told elsewhere, and the answer in force goes out as it is.
+        """
         ...
 
 

@@ -11,9 +11,19 @@ from authz_sidecar.audit.digest import Digester
 from authz_sidecar.audit.lane import Lane, kind_of
 from authz_sidecar.audit.stamp import Stamp
 from authz_sidecar.errors import LedgerFull
-from authz_sidecar.events import SCHEMA_VERSION, AdminEvent, DecisionEvent, Event, PriorActor, RuleLine, Who, encode
+from authz_sidecar.events import (
+    SCHEMA_VERSION,
+    AdminEvent,
+    DecisionEvent,
+    Event,
+    PriorActor,
+    RuleLine,
+    ShadowLine,
+    Who,
+    encode,
+)
 from authz_sidecar.linelog import LineSink, LogUnavailable
-from authz_sidecar.model import Answer, Decision, Principal, Query
+from authz_sidecar.model import Answer, Decision, Principal, Query, Shadowed
 from authz_sidecar.ports import Clock
 
 WhenFull = Literal["deny", "drop"]
@@ -172,6 +182,7 @@ class Ledger:
             detail=detail,
             development=who is not None and who.development,
             context=dict(query.context),
+            shadow=None if answer.shadow is None else _shadow(query, answer, answer.shadow),
         )
 
     def _arguments(self, query: Query) -> str:
@@ -188,7 +199,25 @@ def _who(principal: Principal) -> Who:
         actor=principal.actor,
         subjects=principal.subjects,
         token_id=principal.token_id,
+        scopes=tuple(sorted(principal.scopes)),
         chain=tuple(PriorActor(subject=one.subject, issuer=one.issuer) for one in principal.chain),
+    )
+
+
+def _shadow(query: Query, answer: Answer, shadow: Shadowed) -> ShadowLine:
+    reasons = {decision.reason for decision in shadow.decisions}
+    gained: list[str] = []
+    lost: list[str] = []
+    for asked, was, would in zip(query.questions, answer.decisions, shadow.decisions, strict=True):
+        if query.batch and was.allowed != would.allowed:
+            (gained if would.allowed else lost).append(f"{asked.method} {asked.tool}")
+    return ShadowLine(
+        revision=shadow.revision,
+        allowed=all(shadow.decisions),
+        reason=shadow.decisions[0].reason.value if len(reasons) == 1 else "batch",
+        rules=_rules(shadow.decisions),
+        gained=tuple(gained),
+        lost=tuple(lost),
     )
 
 

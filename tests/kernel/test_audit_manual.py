@@ -16,6 +16,7 @@ SECTIONS: Final = {
     "audit": events.AuditEvent,
     "who": events.Who,
     "rules": events.RuleLine,
+    "shadow": events.ShadowLine,
 }
 EXAMPLES: Final = [line for block in re.findall(r"```json\n(.*?)```", MANUAL, re.DOTALL) for line in block.splitlines()]
 
