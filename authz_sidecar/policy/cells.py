@@ -6,6 +6,7 @@ from typing import TypeVar
 from authz_sidecar.policy.csvrows import Row
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.names import Misspelt
+from authz_sidecar.rules import Membership, Rule
 
 Places = Mapping[tuple[str, int], tuple[int, ...]]
 """The columns of the fields of each row, by file and line."""
@@ -29,8 +30,13 @@ def cell(row: Row, index: int, spelling: Callable[[str], _T], found: Findings) -
 
 
 def fits(row: Row, names: tuple[str, ...], kind: str, found: Findings) -> bool:
-    """Say whether the row has exactly these fields; if not, report it."""
+    """Say whether the row has these fields; if not, report it.
+
+    Empty cells behind them count for nothing: a spreadsheet makes all rows as long as the longest.
+    """
     have, want = len(row.fields), len(names)
+    while have > want and row.fields[have - 1].text == "" and not row.fields[have - 1].quoted:
+        have -= 1
     spelled = ", ".join(names)
     if have < want:
         message = f"{kind} has {have} fields, expected {want}: {spelled}"
@@ -39,3 +45,10 @@ def fits(row: Row, names: tuple[str, ...], kind: str, found: Findings) -> bool:
         message = f"{kind} has {have} fields, expected {want}: {spelled}"
         found.error(row.file, row.line, row.fields[want].column, "row-too-long", message)
     return have == want
+
+
+def where(row: Rule | Membership, file: str) -> str:
+    """Spell the place of a row for a message about a row of this file."""
+    if row.source == file:
+        return f"line {row.line}"
+    return f"{row.source}:{row.line}" if row.line else row.source

@@ -5,14 +5,17 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from authz_sidecar.policy.dialect import is_foreign
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.lines import Line, lines
+from authz_sidecar.policy.until import Ends
 
 _BLANKS: Final = re.compile(r"[ \t]*")
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
 _DOUBTFUL: Final = re.compile('["#\t]')
 _ODD: Final = re.compile(r'(?<=[ \t])#|["\t]')
 _UNSEEN: Final = frozenset({"Cf", "Zl", "Zp", "Zs"})
+_TYPOGRAPHIC: Final = frozenset("“”„‟")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Row:
     line: int
     text: str
     fields: tuple[Field, ...]
+    until: float | None = None
+    """When the row ends, where an `# until` line stands above it."""
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -39,21 +44,30 @@ class Row:
         return tuple(field.column for field in self.fields)
 
 
-def read(file: str, data: bytes, found: Findings) -> list[Row]:
+def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list[Row]:
     """Give the rows that are sound, and report every line that is not.
 
-    Lines that are blank or begin with `#` are skipped. Blanks round a field are ignored, also before a quote. Quotes
-    are those of RFC 4180, but a quoted field ends on its line; what is between them is literal.
+    Lines that are blank or begin with `#` are skipped, also as a spreadsheet writes them (`,,,` and `"# one, two"`).
+    Blanks round a field are ignored, also before a quote. Quotes are those of RFC 4180, but a quoted field ends on its
+    line; what is between them is literal. With `ends`, an `# until` line belongs to the row below it.
     """
     rows: list[Row] = []
+    until = Ends(file, found)
+    if is_foreign(file, data, found):
+        return rows
     for line in lines(file, data, found):
         start = line.text.lstrip(" \t")
-        if not start or start.startswith("#"):
+        if start.startswith(("#", '"#')):
+            if ends:
+                until.note(line)
+            continue
+        if not start.strip(", \t"):
             continue
         plain = line.text.isascii() and not _DOUBTFUL.search(line.text)
         fields = _split(line.text) if plain else _fields(file, line, found)
         if fields is not None:
-            rows.append(Row(file, line.number, " ".join(line.text.split()), fields))
+            rows.append(Row(file, line.number, " ".join(line.text.split()), fields, until.take(line.number)))
+    until.close()
     if data and not data.endswith(b"\n"):
         last = data.count(b"\n") + 1
         found.warn(file, last, 0, "no-line-end", "the last line has no line end, the file may be cut short")
@@ -143,6 +157,11 @@ def _note(at: int, field: Field) -> _Doubt:
 def _refuse_unseen(value: str, start: int, before: int) -> None:
     """A name with a no-break space or a zero-width joiner looks right and never matches: a deny row would be dead."""
     for offset, char in enumerate(value[: before - start]):
+        if char in _TYPOGRAPHIC:
+            message = (
+                f'a typographic quote U+{ord(char):04X} quotes nothing, write `"` (in LibreOffice: Tools, AutoCorrect)'
+            )
+            raise _Doubt(start + offset, "typographic-quote", message)
         if char != " " and unicodedata.category(char) in _UNSEEN:
             message = f"invisible character U+{ord(char):04X}, quote the field if it is meant"
             raise _Doubt(start + offset, "invisible-character", message)

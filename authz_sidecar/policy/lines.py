@@ -12,6 +12,7 @@ LARGEST: Final = 64 * 1024 * 1024
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_SETTING: Final = "in Excel choose `CSV (Comma delimited)`, not `CSV UTF-8`; in LibreOffice the character set `UTF-8`"
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -32,12 +33,13 @@ def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
     if len(data) > LARGEST:
         found.error(file, 0, 0, "too-large", f"has {len(data)} bytes, at most {LARGEST} are read")
         return
-    if data.startswith(_UTF16_MARKS):
-        found.error(file, 1, 1, "byte-order-mark", "begins with a UTF-16 byte order mark, save the file as UTF-8")
+    if data.startswith(_UTF16_MARKS) or (len(data) > 3 and data[:4].count(0) == 2):
+        message = f"is UTF-16 (Excel calls it `Unicode Text`), save the file as UTF-8: {_SETTING}"
+        found.error(file, 1, 1, "byte-order-mark", message)
         return
     if data.startswith(_UTF8_MARK):
         # Casbin ignores a row behind a byte order mark: a deny row at the top would be lost.
-        found.error(file, 1, 1, "byte-order-mark", "begins with a byte order mark, save the file as plain UTF-8")
+        found.error(file, 1, 1, "byte-order-mark", f"begins with a byte order mark, save as plain UTF-8: {_SETTING}")
         data = data.removeprefix(_UTF8_MARK)
     *ended, last = data.split(b"\n")
     for number, raw in enumerate(ended, start=1):

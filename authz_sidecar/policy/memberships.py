@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Final
 
-from authz_sidecar.policy.cells import Places
+from authz_sidecar.policy.cells import Places, where
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.rules import Membership
 
@@ -22,14 +22,14 @@ def check_memberships(memberships: Sequence[Membership], places: Places, found: 
             continue
         first = edges.setdefault((row.member, row.role), row)
         if first is not row:
-            found.warn(row.source, row.line, column, "duplicate-row", f"says the same as line {first.line}")
+            found.warn(row.source, row.line, column, "duplicate-row", f"says the same as {where(first, row.source)}")
     # Each cycle that was found is cut, to find the next; a hundred thousand of them are not worth the search.
     for _ in range(_MOST_CYCLES):
         cycle = _cycle(edges)
         if not cycle:
             return
         first = cycle[0]
-        way = " → ".join(f"{quote(row.member)} (line {row.line})" for row in cycle)
+        way = " → ".join(f"{quote(row.member)} ({where(row, first.source)})" for row in cycle)
         message = f"membership cycle: {way} → {quote(first.member)}, remove one of these rows"
         found.error(first.source, first.line, places[first.source, first.line][1], "membership-cycle", message)
         del edges[first.member, first.role]
@@ -45,6 +45,6 @@ def _cycle(edges: dict[tuple[str, str], Membership]) -> list[Membership]:
     except CycleError as error:
         way: list[str] = error.args[1]
         rows = [edges[pair] for pair in pairwise(way)]
-        start = rows.index(min(rows, key=lambda row: row.line))
+        start = rows.index(min(rows, key=lambda row: (row.source, row.line)))
         return rows[start:] + rows[:start]
     return []

@@ -1,17 +1,19 @@
 """Turns the bytes of policy files into checked rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from authz_sidecar.policy import names, tables
-from authz_sidecar.policy.cells import Columns, Places, cell, fits
+from authz_sidecar.policy.cells import Columns, Places, cell, fits, where
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
-from authz_sidecar.policy.model import read_model
+from authz_sidecar.policy.model import CANONICAL, read_model
+from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
 from authz_sidecar.rules import Effect, Membership, Rule, Rules
 
@@ -19,6 +21,8 @@ POLICY: Final = "policy.csv"
 SCOPES: Final = "scopes.csv"
 EXPECTATIONS: Final = "expectations.csv"
 MODEL: Final = "model.conf"
+FOLDER: Final = "policy.d/"
+"""Further files like `policy.csv` stand here, in the order of their names."""
 
 _RULE: Final = ("p", "subject", "server", "method", "tool", "effect")
 _MEMBERSHIP: Final = ("g", "member", "role")
@@ -34,17 +38,26 @@ class Parsed:
     """What the servers offer, as recorded in `tools.json`."""
 
 
-def parse(files: Mapping[str, bytes], found: Findings) -> Parsed:
-    """Read all files of a policy and report every problem in them; never raises, whatever the bytes."""
+def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False) -> Parsed:
+    """Read all files of a policy and report every problem in them; never raises, whatever the bytes.
+
+    `plain` says that the subjects of `policy.csv` have no prefix, as in Casbin's examples.
+    """
     places: Columns = {}
-    rules, memberships = parse_policy(files.get(POLICY, b""), places, found)
+    named = (POLICY, *sorted(name for name in files if name.startswith(FOLDER)))
+    read_rows = chain.from_iterable(read(name, files.get(name, b""), found, ends=True) for name in named)
+    shape = read_model(MODEL, files.get(MODEL, b""), found)
+    if shape is not None and (plain or not shape.own):
+        said = parse_shaped(read_rows, shape, places, found, plain=plain)
+    else:
+        rules, memberships = parse_rows(read_rows, places, found)
+        said = Rules(rules=rules, memberships=memberships)
     scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
     tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
     if MATRIX in files:
         tests += parse_matrix(MATRIX, files[MATRIX], places, found)
-    model = read_model(MODEL, files.get(MODEL, b""), found)
     return Parsed(
-        rules=Rules(rules=rules, memberships=memberships, scopes=scopes, expectations=tests, model=model),
+        rules=replace(said, scopes=scopes, expectations=tests, model=CANONICAL),
         places=places,
         tools=parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools(),
     )
@@ -53,11 +66,18 @@ def parse(files: Mapping[str, bytes], found: Findings) -> Parsed:
 def parse_policy(
     data: bytes, places: Columns, found: Findings, file: str = POLICY
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
-    """Read `p` and `g` rows."""
+    """Read the `p` and `g` rows of one file."""
+    return parse_rows(read(file, data, found, ends=True), places, found)
+
+
+def parse_rows(
+    rows: Iterable[Row], places: Columns, found: Findings
+) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
+    """Turn rows of one or more files into rules and memberships."""
     rules: list[Rule] = []
     memberships: list[Membership] = []
-    for row in read(file, data, found):
-        places[file, row.line] = row.columns
+    for row in rows:
+        places[row.file, row.line] = row.columns
         match row.fields[0].text:
             case "p":
                 rules += _rule(row, found)
@@ -65,7 +85,7 @@ def parse_policy(
                 memberships += _membership(row, found)
             case kind:
                 message = f"unknown row kind {quote(kind)}, {names.expected(kind, ('p', 'g'))}"
-                found.error(file, row.line, row.fields[0].column, "unknown-row-kind", message)
+                found.error(row.file, row.line, row.fields[0].column, "unknown-row-kind", message)
     _warn_duplicates(rules, places, found)
     check_memberships(memberships, places, found)
     return tuple(rules), tuple(memberships)
@@ -91,6 +111,7 @@ def _rule(row: Row, found: Findings) -> list[Rule]:
             source=row.file,
             line=row.line,
             text=row.text,
+            until=row.until,
         )
     ]
 
@@ -121,14 +142,15 @@ def _membership(row: Row, found: Findings) -> list[Membership]:
     role = cell(row, 2, names.role, found)
     if member is None or role is None:
         return []
-    return [Membership(member=member, role=role, source=row.file, line=row.line, text=row.text)]
+    return [Membership(member=member, role=role, source=row.file, line=row.line, text=row.text, until=row.until)]
 
 
 def _warn_duplicates(rules: list[Rule], places: Places, found: Findings) -> None:
-    first: dict[object, int] = {}
+    seen: dict[object, Rule] = {}
     for rule in rules:
-        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect)
-        line = first.setdefault(key, rule.line)
-        if line != rule.line:
+        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until)
+        first = seen.setdefault(key, rule)
+        if first is not rule:
             column = places[rule.source, rule.line][0]
-            found.warn(rule.source, rule.line, column, "duplicate-row", f"says the same as line {line}")
+            message = f"says the same as {where(first, rule.source)}"
+            found.warn(rule.source, rule.line, column, "duplicate-row", message)

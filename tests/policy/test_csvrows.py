@@ -120,11 +120,13 @@ def test_any_bytes_are_rows_or_problems(data: bytes) -> None:
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1), min_size=1), min_size=1))
 def test_quoted_fields_come_back_as_they_were(rows: list[list[str]]) -> None:
+    for row in rows:
+        row[0] = row[0].lstrip("#") or "a"  # what begins so is a comment, also in quotes
     written = "".join(" , ".join('"' + field.replace('"', '""') + '"' for field in row) + "\n" for row in rows)
     assert texts(written.encode()) == rows
 
 
-@given(st.text(st.sampled_from("a, b"), min_size=1).filter(str.strip))
+@given(st.text(st.sampled_from("a, b"), min_size=1).filter(lambda text: text.strip(", ")))
 def test_plain_lines_are_split_as_any_other(text: str) -> None:
     plain = read("x.csv", text.encode() + b"\n", Findings())
     other = read("x.csv", text.encode() + ',"é"\n'.encode(), Findings())
@@ -133,7 +135,7 @@ def test_plain_lines_are_split_as_any_other(text: str) -> None:
 
 def test_endless_problems_are_counted_and_not_kept() -> None:
     found = Findings()
-    read("x.csv", b"\x00\n" * (MOST + 7), found)
+    read("x.csv", b"\x01\n" * (MOST + 7), found)
     assert len(found.problems) == MOST + 1
     assert found.problems[-1].message == "7 more, not listed"
     for line in range(MOST + 3):
