@@ -113,6 +113,8 @@ class Issuer(Section):
     roles_claim: str | tuple[str, ...] = ""
     groups_claim: str | tuple[str, ...] = ""
     """One claim or several, nested by dots: `realm_access.roles`, `resource_access."my.client".roles`."""
+    family_claim: str = ""
+    """The claim that names the grant a token came from (`sid`, `grant_id`): what `revoke --family` looks at."""
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
     required_claims: tuple[str, ...] = ()
     required_values: dict[str, tuple[str, ...]] = {}
@@ -201,6 +203,42 @@ class Audit(Section):
     """32 random bytes that key the digests of tokens and arguments; made in the state directory when not set."""
 
 
+class Revocation(Section):
+    """How long revocations are kept, and with whom they are shared."""
+
+    keep_seconds: Annotated[int, Field(ge=300, le=3_153_600_000)] = 86_400
+    """The longest life of a token. One that lives longer is refused once a revocation that may mean it is forgotten."""
+    max_entries: Annotated[int, Field(ge=1_000, le=10_000_000)] = 200_000
+    """About 1 KiB of memory each. None is ever dropped for another: beyond this, `revoke` is refused."""
+    redis: str = ""
+    """`redis://HOST:PORT/DB` or `rediss://…`: where several sidecars share their revocations."""
+    redis_password_file: Place = ""
+    redis_ca_file: Place = ""
+    """The authority of the `rediss://` certificate; default: those of the system."""
+    on_unreachable: Literal["deny", "allow_known"] = "deny"
+    """While Redis is not reached: answer no question, or go on with what is known."""
+    unreachable_after_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    """For so long after its last word, Redis counts as reached."""
+
+    @field_validator("redis")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("expected `redis://HOST:PORT/DB` or `rediss://HOST:PORT/DB`")
+        if ":" in value.partition("//")[2].rpartition("@")[0]:
+            raise ValueError("holds a password; put it into a file that `redis_password_file` names")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Revocation":
+        for key in ("redis_password_file", "redis_ca_file"):
+            if getattr(self, key) and not self.redis:
+                raise ValueError(f"`{key}` needs `redis`")
+        if self.redis_ca_file and not self.redis.startswith("rediss:"):
+            raise ValueError("`redis_ca_file` needs `rediss://`")
+        return self
+
+
 class Scopes(Section):
     """How scopes relate."""
 
@@ -228,6 +266,7 @@ class Config(Section):
     policy: Policy = Policy()
     audit: Audit = Audit()
     scopes: Scopes = Scopes()
+    revocation: Revocation = Revocation()
     _base: Path = PrivateAttr(default=Path())
 
     @field_validator("issuers", "servers", mode="before")

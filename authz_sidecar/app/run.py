@@ -14,6 +14,8 @@ import structlog
 
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
+from authz_sidecar.app.revocations import revocations
+from authz_sidecar.app.revoking import Audited, RevocationDesk, learned
 from authz_sidecar.app.state import taken
 from authz_sidecar.app.telling import Desk, Telling
 from authz_sidecar.audit.digest import Digester, load_or_create_key
@@ -33,6 +35,7 @@ from authz_sidecar.policy.watch import watch
 from authz_sidecar.ports import NewId
 from authz_sidecar.server.lifecycle import GrpcServer
 from authz_sidecar.server.listen import Options
+from authz_sidecar.tokens.revocation_check import Unrevoked
 from authz_sidecar.tokens.verifier import JwtVerifier
 
 GRACE_SECONDS: Final = 5.0
@@ -117,9 +120,11 @@ class Sidecar:
             clock=time.time,
             tell=Telling(ledger=self._ledger, counts=self.metrics),
         )
+        self.revocations = revocations(config, learned(self._ledger.admin))
+        self.revokes = Audited(self.revocations, self._ledger.admin)
         decider = Decider(
             policies=self.store,
-            verifier=JwtVerifier(issuers, clock=time.time),
+            verifier=Unrevoked(JwtVerifier(issuers, clock=time.time), self.revocations),
             log=CountedLog(self._ledger, self.metrics),
             servers=servers,
             new_id=new_id,
@@ -129,6 +134,7 @@ class Sidecar:
         self._development = tuple(one.alias for one in issuers if one.development)
         desk = Desk(
             store=self.store,
+            epochs=self.revocations.changes,
             engine=engine.name,
             servers=tuple(servers.values()),
             development=self._development,
@@ -141,6 +147,7 @@ class Sidecar:
             socket=config.data_socket,
             tcp=tcp,
             admin=desk,
+            revoking=RevocationDesk(revokes=self.revokes, known=self.revocations, issuers=issuers, clock=time.time),
             admin_socket=config.admin_socket,
             options=Options(max_message=config.listen.max_message_bytes),
         )
@@ -151,6 +158,7 @@ class Sidecar:
             app = http_app(metrics=self.metrics, not_ready=self._not_ready, hosts=config.http.allowed_hosts)
             self._http = HttpServer(app, host=host.strip("[]"), port=int(port))
         self.metrics.audit(lines=lambda: self._ledger.lines, dropped=lambda: self._ledger.dropped)
+        self.metrics.revocations(kept=lambda: len(self.revocations), stale=lambda: self.revocations.stale)
         self._closing = False
         self._begun = False
 
@@ -165,6 +173,9 @@ class Sidecar:
         self._keep(self._ledger.tend())
         self._begun = True
         self._admin("start", "listening")
+        await self.revocations.open()
+        self._keep(self.revocations.tend())
+        self._keep(self.revocations.follow())
         await self.store.load()
         self._keep(watch(self.store))
         _log.info("listening", grpc=list(targets), http=http, ready=self._not_ready() is None)
@@ -179,6 +190,7 @@ class Sidecar:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.revocations.close()
         if self._begun:  # one that never answered leaves no word in a log that may be another one's
             self._admin("stop", "stopped")
         await asyncio.to_thread(self._ledger.close)
@@ -187,6 +199,8 @@ class Sidecar:
     def _not_ready(self) -> str | None:
         if self._closing:
             return "stopping"
+        if self.revocations.unanswerable:
+            return "revocations cannot be checked; the shared store is not reached"
         return None if self.store.status.revision else "no policy is loaded; see `authz-sidecar policy status`"
 
     async def _follow(self) -> None:

@@ -1,12 +1,14 @@
 """Tells the outcome of every policy load: to the operational log, the decision log, metrics and the gRPC door."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final, Protocol, assert_never
 
 import structlog
 
 from authz_sidecar import __version__
+from authz_sidecar.app.latest import latest
 from authz_sidecar.errors import NotReady, Problem
 from authz_sidecar.events import SCHEMA_VERSION, AdminEvent
 from authz_sidecar.model import Server
@@ -93,10 +95,17 @@ class Desk:
     """What the admin service asks: the state, and a reload."""
 
     def __init__(
-        self, *, store: PolicyStore, engine: str, servers: tuple[Server, ...], development: tuple[str, ...]
+        self,
+        *,
+        store: PolicyStore,
+        epochs: Callable[[], AsyncIterator[int]],
+        engine: str,
+        servers: tuple[Server, ...],
+        development: tuple[str, ...],
     ) -> None:
-        """Take the store and what never changes while we run."""
+        """Take the store, what tells each revocation epoch, and what never changes while we run."""
         self._store = store
+        self._epochs = epochs
         self._engine = engine
         self._servers = servers
         self._development = development
@@ -140,8 +149,9 @@ class Desk:
         )
 
     async def changes(self) -> AsyncGenerator[reports.News, None]:
-        """Tell the revision in force, now and at each change."""
-        async for state in self._store.changes():
-            if state.revision is None:
-                raise NotReady("no policy is loaded")
-            yield reports.News(revision=state.revision, stale=state.stale)
+        """Tell the revision in force and the revocation epoch, now and at each change."""
+        async with aclosing(latest(self._store.changes(), self._epochs())) as changes:
+            async for state, epoch in changes:
+                if state.revision is None:
+                    raise NotReady("no policy is loaded")
+                yield reports.News(revision=state.revision, revocation_epoch=epoch, stale=state.stale)

@@ -55,6 +55,7 @@ def _issuer(config: Config, one: IssuerConfig, *, qualify: bool) -> Issuer:
         user_claim=one.user_claim,
         roles_claim=one.roles_claim,
         groups_claim=one.groups_claim,
+        family_claim=one.family_claim,
         qualify=qualify,
         leeway=float(one.leeway_seconds),
         types=frozenset(one.token_types),

@@ -88,6 +88,15 @@ class Metrics:
         """Show the ledger's own counts, read when somebody looks."""
         self.registry.register(_AuditCounts({"lines": lines, "dropped": dropped}))
 
+    def revocations(self, *, kept: Callable[[], int], stale: Callable[[], bool]) -> None:
+        """Show how many revocations are in force, and whether others may be unknown; read when somebody looks."""
+        Gauge("authz_revocations", "Revocations in force.", registry=self.registry).set_function(kept)
+        Gauge(
+            "authz_revocation_stale",
+            "1 while the shared store of revocations is not reached, and others may have revoked what is not known.",
+            registry=self.registry,
+        ).set_function(stale)
+
     def render(self) -> bytes:
         """Give all metrics in the text format."""
         return generate_latest(self.registry)

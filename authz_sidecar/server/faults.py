@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import grpc
 import structlog
 
-from authz_sidecar.errors import AuthzError, BadRequest, LedgerFull, NotReady
+from authz_sidecar.errors import AuthzError, BadRequest, LedgerFull, NotReady, RevocationsFull, RevocationUnsaved
 from authz_sidecar.ports import NewId
 
 _FRAMES: Final = 12
@@ -29,6 +29,8 @@ CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = MappingProxyType(
         DeadlineGone: grpc.StatusCode.DEADLINE_EXCEEDED,
         LedgerFull: grpc.StatusCode.UNAVAILABLE,
         NotReady: grpc.StatusCode.UNAVAILABLE,
+        RevocationUnsaved: grpc.StatusCode.UNAVAILABLE,
+        RevocationsFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
 

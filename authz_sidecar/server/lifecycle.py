@@ -15,7 +15,7 @@ from authz_sidecar.server.codec import Limits
 from authz_sidecar.server.faults import Faults, Meter
 from authz_sidecar.server.interceptors import OutermostCatch
 from authz_sidecar.server.listen import Options, Tcp, bind_tcp, bind_unix
-from authz_sidecar.server.reports import Admin, PolicyNews
+from authz_sidecar.server.reports import Admin, PolicyNews, Revoking
 from authz_sidecar.server.servicer import AdminServicer, AuthorizationServicer, Decides
 from authz_sidecar.server.unixsocket import UnixSocket
 from authz_sidecar.wire import authz_pb2 as pb
@@ -39,6 +39,7 @@ class GrpcServer:
         socket: Path | None,
         tcp: Tcp | None = None,
         admin: Admin | None = None,
+        revoking: Revoking | None = None,
         admin_socket: Path | None = None,
         limits: Limits | None = None,
         options: Options | None = None,
@@ -47,9 +48,9 @@ class GrpcServer:
         """Take what answers and where; raises `ConfigError` when there is nowhere to listen."""
         if socket is None and tcp is None:
             raise ConfigError("there is nowhere to listen: set a socket or a TCP address")
-        if (admin is None) is not (admin_socket is None):
-            raise ConfigError("the admin service needs a socket of its own")
-        self._decider, self._news, self._admin = decider, news, admin
+        if len({admin is None, revoking is None, admin_socket is None}) > 1:
+            raise ConfigError("the admin service needs all that it asks, and a socket of its own")
+        self._decider, self._news, self._admin, self._revoking = decider, news, admin, revoking
         self._meter = meter
         self._faults = Faults(meter=meter, new_id=new_id)
         self._socket, self._tcp, self._admin_socket = socket, tcp, admin_socket
@@ -71,9 +72,10 @@ class GrpcServer:
                 targets.append(self._bind(server, self._socket))
             if self._tcp is not None:
                 targets.append(str(bind_tcp(server, self._tcp)))
-            if self._admin is not None and self._admin_socket is not None:
+            if self._admin is not None and self._revoking is not None and self._admin_socket is not None:
                 admin = self._new_server()
-                _register(rpc.add_AdminServiceServicer_to_server, AdminServicer(self._admin), admin)
+                servicer = AdminServicer(self._admin, self._revoking)
+                _register(rpc.add_AdminServiceServicer_to_server, servicer, admin)
                 self._bind(admin, self._admin_socket)
             for each in self._servers:
                 await each.start()

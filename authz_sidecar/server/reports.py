@@ -1,12 +1,14 @@
 """What the door says about the policy, and the sources that it asks for it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from authz_sidecar.errors import Problem
 from authz_sidecar.model import Server
+from authz_sidecar.revocation import Kept, Receipt
+from authz_sidecar.server.revocations import Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,28 @@ class Admin(Protocol):
 
     async def reload(self, confirm: bool) -> ReloadReport:
         """Read the policy files now; a refused edit is a report, not an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationsReport:
+    """A page of the revocations in force."""
+
+    kept: Sequence[Kept]
+    epoch: int
+    total: int
+    stale: bool = False
+
+
+class Revoking(Protocol):
+    """Makes tokens count no longer."""
+
+    async def revoke(self, order: Order) -> Receipt:
+        """Revoke, and return when a restart cannot lose it; raises `BadRequest` and what `Revokes.revoke` raises."""
+        ...
+
+    def revocations(self, *, after: int, limit: int) -> RevocationsReport:
+        """Give those in force with an epoch beyond `after`, the oldest first."""
         ...
 
 

@@ -12,7 +12,8 @@ from authz_sidecar.model import Answer, Query
 from authz_sidecar.server import codec
 from authz_sidecar.server.codec import Limits
 from authz_sidecar.server.faults import Faults, Meter
-from authz_sidecar.server.reports import Admin, PolicyNews
+from authz_sidecar.server.reports import Admin, PolicyNews, Revoking
+from authz_sidecar.server.revocations import MOST_LISTED, to_message, to_order
 from authz_sidecar.server.stream import Interleave
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
@@ -86,9 +87,10 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
 class AdminServicer(rpc.AdminServiceServicer):
     """Served on the admin socket alone."""
 
-    def __init__(self, admin: Admin) -> None:
-        """Take what looks after the sidecar."""
+    def __init__(self, admin: Admin, revoking: Revoking) -> None:
+        """Take what looks after the sidecar, and what revokes."""
         self._admin = admin
+        self._revoking = revoking
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
         """Tell what is loaded and what is wrong with the last edit."""
@@ -124,6 +126,19 @@ class AdminServicer(rpc.AdminServiceServicer):
             policy_revision=report.revision,
             problems=_problems(report.problems),
             warnings=_problems(report.warnings),
+        )
+
+    async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
+        """Revoke; the answer comes when a restart cannot lose it."""
+        receipt = await self._revoking.revoke(to_order(request))
+        return pb.RevokeResponse(epoch=receipt.kept.epoch, revocation=to_message(receipt.kept), pending=receipt.pending)
+
+    async def ListRevocations(self, request: pb.ListRevocationsRequest, context: Context) -> pb.ListRevocationsResponse:
+        """Give a page of what is in force."""
+        limit = min(request.limit or MOST_LISTED, MOST_LISTED)
+        report = self._revoking.revocations(after=request.after_epoch, limit=limit)
+        return pb.ListRevocationsResponse(
+            revocations=map(to_message, report.kept), epoch=report.epoch, total=report.total, stale=report.stale
         )
 
 

@@ -40,6 +40,15 @@ class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODE_UNSPECIFIED: _ClassVar[Mode]
     MODE_ENFORCE: _ClassVar[Mode]
     MODE_OBSERVE: _ClassVar[Mode]
+
+class RevocationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVOCATION_KIND_UNSPECIFIED: _ClassVar[RevocationKind]
+    REVOCATION_KIND_TOKEN: _ClassVar[RevocationKind]
+    REVOCATION_KIND_SUBJECT: _ClassVar[RevocationKind]
+    REVOCATION_KIND_CLIENT: _ClassVar[RevocationKind]
+    REVOCATION_KIND_FAMILY: _ClassVar[RevocationKind]
+    REVOCATION_KIND_ISSUER: _ClassVar[RevocationKind]
 REASON_UNSPECIFIED: Reason
 REASON_ALLOWED_BY_RULE: Reason
 REASON_DENIED_BY_RULE: Reason
@@ -65,6 +74,12 @@ REASON_TOKEN_INACTIVE: Reason
 MODE_UNSPECIFIED: Mode
 MODE_ENFORCE: Mode
 MODE_OBSERVE: Mode
+REVOCATION_KIND_UNSPECIFIED: RevocationKind
+REVOCATION_KIND_TOKEN: RevocationKind
+REVOCATION_KIND_SUBJECT: RevocationKind
+REVOCATION_KIND_CLIENT: RevocationKind
+REVOCATION_KIND_FAMILY: RevocationKind
+REVOCATION_KIND_ISSUER: RevocationKind
 
 class CheckRequest(_message.Message):
     __slots__ = ("token", "method", "tool", "server", "arguments_json", "context", "request_id")
@@ -325,3 +340,77 @@ class ReloadPolicyResponse(_message.Message):
     problems: _containers.RepeatedCompositeFieldContainer[Problem]
     warnings: _containers.RepeatedCompositeFieldContainer[Problem]
     def __init__(self, outcome: _Optional[_Union[ReloadPolicyResponse.Outcome, str]] = ..., policy_revision: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
+
+class RevokeRequest(_message.Message):
+    __slots__ = ("issuer", "token", "token_id", "subject", "client_id", "family", "issued_before", "reason", "by")
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    issuer: str
+    token: str
+    token_id: str
+    subject: str
+    client_id: str
+    family: str
+    issued_before: _timestamp_pb2.Timestamp
+    reason: str
+    by: str
+    def __init__(self, issuer: _Optional[str] = ..., token: _Optional[str] = ..., token_id: _Optional[str] = ..., subject: _Optional[str] = ..., client_id: _Optional[str] = ..., family: _Optional[str] = ..., issued_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
+
+class RevokeResponse(_message.Message):
+    __slots__ = ("epoch", "revocation", "pending")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    REVOCATION_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    revocation: Revocation
+    pending: bool
+    def __init__(self, epoch: _Optional[int] = ..., revocation: _Optional[_Union[Revocation, _Mapping]] = ..., pending: _Optional[bool] = ...) -> None: ...
+
+class Revocation(_message.Message):
+    __slots__ = ("epoch", "issuer", "kind", "value", "issued_before", "reason", "by", "revoked_at", "keep_until")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    KEEP_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    issuer: str
+    kind: RevocationKind
+    value: str
+    issued_before: _timestamp_pb2.Timestamp
+    reason: str
+    by: str
+    revoked_at: _timestamp_pb2.Timestamp
+    keep_until: _timestamp_pb2.Timestamp
+    def __init__(self, epoch: _Optional[int] = ..., issuer: _Optional[str] = ..., kind: _Optional[_Union[RevocationKind, str]] = ..., value: _Optional[str] = ..., issued_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ..., by: _Optional[str] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., keep_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListRevocationsRequest(_message.Message):
+    __slots__ = ("after_epoch", "limit")
+    AFTER_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after_epoch: int
+    limit: int
+    def __init__(self, after_epoch: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListRevocationsResponse(_message.Message):
+    __slots__ = ("revocations", "epoch", "total", "stale")
+    REVOCATIONS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    revocations: _containers.RepeatedCompositeFieldContainer[Revocation]
+    epoch: int
+    total: int
+    stale: bool
+    def __init__(self, revocations: _Optional[_Iterable[_Union[Revocation, _Mapping]]] = ..., epoch: _Optional[int] = ..., total: _Optional[int] = ..., stale: _Optional[bool] = ...) -> None: ...

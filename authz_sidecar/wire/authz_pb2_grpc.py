@@ -256,6 +256,16 @@ class AdminServiceStub:
                 request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.SerializeToString,
                 response_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.FromString,
                 _registered_method=True)
+        self.Revoke = channel.unary_unary(
+                '/authz.v1.AdminService/Revoke',
+                request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.RevokeRequest.SerializeToString,
+                response_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.RevokeResponse.FromString,
+                _registered_method=True)
+        self.ListRevocations = channel.unary_unary(
+                '/authz.v1.AdminService/ListRevocations',
+                request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsRequest.SerializeToString,
+                response_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -276,6 +286,22 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Revoke(self, request, context):
+        """Makes tokens count no longer, from the next question on. The answer comes when a restart cannot lose it.
+        INVALID_ARGUMENT says what is wrong with the request, RESOURCE_EXHAUSTED that no more can be kept, and UNAVAILABLE
+        that nothing is loaded yet, or that it is in force but could not be written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevocations(self, request, context):
+        """The revocations in force, the oldest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -288,6 +314,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ReloadPolicy,
                     request_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.FromString,
                     response_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.SerializeToString,
+            ),
+            'Revoke': grpc.unary_unary_rpc_method_handler(
+                    servicer.Revoke,
+                    request_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.RevokeRequest.FromString,
+                    response_serializer=authz__sidecar_dot_wire_dot_authz__pb2.RevokeResponse.SerializeToString,
+            ),
+            'ListRevocations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevocations,
+                    request_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsRequest.FromString,
+                    response_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -345,6 +381,60 @@ class AdminService:
             '/authz.v1.AdminService/ReloadPolicy',
             authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.SerializeToString,
             authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Revoke(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.AdminService/Revoke',
+            authz__sidecar_dot_wire_dot_authz__pb2.RevokeRequest.SerializeToString,
+            authz__sidecar_dot_wire_dot_authz__pb2.RevokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevocations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.AdminService/ListRevocations',
+            authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsRequest.SerializeToString,
+            authz__sidecar_dot_wire_dot_authz__pb2.ListRevocationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,8 +11,10 @@ import grpc.aio
 
 from authz_sidecar.errors import Problem
 from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Question, Reason, Revision, RuleRef, Server
+from authz_sidecar.revocation import Kept, Receipt, Revocation
 from authz_sidecar.server.lifecycle import GrpcServer
-from authz_sidecar.server.reports import News, Outcome, ReloadReport, StatusReport
+from authz_sidecar.server.reports import News, Outcome, ReloadReport, RevocationsReport, StatusReport
+from authz_sidecar.server.revocations import Order
 
 REVISION = Revision("sha256:" + "a" * 64)
 
@@ -126,6 +128,36 @@ class FakeAdmin:
         return ReloadReport(outcome=outcome, revision=REVISION, problems=() if confirm else (self.problem,))
 
 
+class FakeRevoking:
+    """Keeps what it is told, for one issuer."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self.kept: list[Kept] = []
+        self.error: Exception | None = None
+
+    async def revoke(self, order: Order) -> Receipt:
+        self.orders.append(order)
+        if self.error is not None:
+            raise self.error
+        what = Revocation(
+            issuer="https://idp.example",
+            kind=order.kind,
+            value=order.value,
+            issued_before=order.issued_before,
+            reason=order.reason,
+            by=order.by,
+        )
+        epoch = len(self.kept) + 1
+        self.kept.append(Kept(id=f"r-{epoch}", epoch=epoch, revocation=what, at=1_700_000_000.0, keep_until=1.8e9))
+        return Receipt(kept=self.kept[-1], pending=order.reason == "outage")
+
+    def revocations(self, *, after: int, limit: int) -> RevocationsReport:
+        return RevocationsReport(
+            kept=[one for one in self.kept if one.epoch > after][:limit], epoch=len(self.kept), total=len(self.kept)
+        )
+
+
 @dataclass(kw_only=True)
 class Running:
     """A server with its fakes, and a channel to it."""
@@ -135,6 +167,7 @@ class Running:
     news: FakeNews
     meter: FakeMeter
     admin: FakeAdmin
+    revoking: FakeRevoking
     targets: tuple[str, ...]
     channel: grpc.aio.Channel
     admin_channel: grpc.aio.Channel
@@ -145,6 +178,7 @@ class Running:
 async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
     """Serve on a Unix socket in the directory until the block ends."""
     decider, news, meter, admin = FakeDecider(), FakeNews(), FakeMeter(), FakeAdmin()
+    revoking = FakeRevoking()
     names = iter(range(1_000_000))
     given: dict[str, Any] = {"socket": directory / "run" / "authz.sock"} | options
     server = GrpcServer(
@@ -153,6 +187,7 @@ async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
         meter=meter,
         new_id=lambda: f"e-{next(names)}",
         admin=admin,
+        revoking=revoking,
         admin_socket=directory / "run" / "admin.sock",
         **given,
     )
@@ -168,6 +203,7 @@ async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
                 news=news,
                 meter=meter,
                 admin=admin,
+                revoking=revoking,
                 targets=targets,
                 channel=channel,
                 admin_channel=admin_channel,

@@ -218,6 +218,71 @@ func (Mode) EnumDescriptor() ([]byte, []int) {
 	return file_authz_v1_authz_proto_rawDescGZIP(), []int{1}
 }
 
+// What a revocation names.
+type RevocationKind int32
+
+const (
+	// Never sent.
+	RevocationKind_REVOCATION_KIND_UNSPECIFIED RevocationKind = 0
+	// One token, by its `jti`.
+	RevocationKind_REVOCATION_KIND_TOKEN RevocationKind = 1
+	// Every token of a `sub`, and every token with which it acts for somebody else.
+	RevocationKind_REVOCATION_KIND_SUBJECT RevocationKind = 2
+	// Every token that was issued to an OAuth client.
+	RevocationKind_REVOCATION_KIND_CLIENT RevocationKind = 3
+	// Every token of one grant, by the claim that the issuer's configuration names as `family_claim`.
+	RevocationKind_REVOCATION_KIND_FAMILY RevocationKind = 4
+	// Every token of the issuer that was issued before a moment.
+	RevocationKind_REVOCATION_KIND_ISSUER RevocationKind = 5
+)
+
+// Enum value maps for RevocationKind.
+var (
+	RevocationKind_name = map[int32]string{
+		0: "REVOCATION_KIND_UNSPECIFIED",
+		1: "REVOCATION_KIND_TOKEN",
+		2: "REVOCATION_KIND_SUBJECT",
+		3: "REVOCATION_KIND_CLIENT",
+		4: "REVOCATION_KIND_FAMILY",
+		5: "REVOCATION_KIND_ISSUER",
+	}
+	RevocationKind_value = map[string]int32{
+		"REVOCATION_KIND_UNSPECIFIED": 0,
+		"REVOCATION_KIND_TOKEN":       1,
+		"REVOCATION_KIND_SUBJECT":     2,
+		"REVOCATION_KIND_CLIENT":      3,
+		"REVOCATION_KIND_FAMILY":      4,
+		"REVOCATION_KIND_ISSUER":      5,
+	}
+)
+
+func (x RevocationKind) Enum() *RevocationKind {
+	p := new(RevocationKind)
+	*p = x
+	return p
+}
+
+func (x RevocationKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RevocationKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_authz_v1_authz_proto_enumTypes[2].Descriptor()
+}
+
+func (RevocationKind) Type() protoreflect.EnumType {
+	return &file_authz_v1_authz_proto_enumTypes[2]
+}
+
+func (x RevocationKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RevocationKind.Descriptor instead.
+func (RevocationKind) EnumDescriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{2}
+}
+
 // What became of an edit.
 type ReloadPolicyResponse_Outcome int32
 
@@ -263,11 +328,11 @@ func (x ReloadPolicyResponse_Outcome) String() string {
 }
 
 func (ReloadPolicyResponse_Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_authz_v1_authz_proto_enumTypes[2].Descriptor()
+	return file_authz_v1_authz_proto_enumTypes[3].Descriptor()
 }
 
 func (ReloadPolicyResponse_Outcome) Type() protoreflect.EnumType {
-	return &file_authz_v1_authz_proto_enumTypes[2]
+	return &file_authz_v1_authz_proto_enumTypes[3]
 }
 
 func (x ReloadPolicyResponse_Outcome) Number() protoreflect.EnumNumber {
@@ -1711,6 +1776,492 @@ func (x *ReloadPolicyResponse) GetWarnings() []*Problem {
 	return nil
 }
 
+// What to revoke. With none of the names, `issued_before` is needed and the whole issuer is meant.
+type RevokeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The issuer: its alias in the configuration or its exact `iss`. May be empty when one is configured, and is not
+	// looked at for a `token`, which names its own.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Whose tokens.
+	//
+	// Types that are valid to be assigned to What:
+	//
+	//	*RevokeRequest_Token
+	//	*RevokeRequest_TokenId
+	//	*RevokeRequest_Subject
+	//	*RevokeRequest_ClientId
+	//	*RevokeRequest_Family
+	What isRevokeRequest_What `protobuf_oneof:"what"`
+	// Only tokens whose `iat` lies before, for a subject, a client or the whole issuer. A token without `iat` is meant
+	// too. When absent, tokens that are issued later are meant as well, for as long as the revocation is kept.
+	IssuedBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
+	// Why, for people. At most 256 characters.
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who does it, for people. At most 256 characters.
+	By            string `protobuf:"bytes,9,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeRequest) Reset() {
+	*x = RevokeRequest{}
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeRequest) ProtoMessage() {}
+
+func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
+func (*RevokeRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RevokeRequest) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetWhat() isRevokeRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *RevokeRequest) GetToken() string {
+	if x != nil {
+		if x, ok := x.What.(*RevokeRequest_Token); ok {
+			return x.Token
+		}
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetTokenId() string {
+	if x != nil {
+		if x, ok := x.What.(*RevokeRequest_TokenId); ok {
+			return x.TokenId
+		}
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetSubject() string {
+	if x != nil {
+		if x, ok := x.What.(*RevokeRequest_Subject); ok {
+			return x.Subject
+		}
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetClientId() string {
+	if x != nil {
+		if x, ok := x.What.(*RevokeRequest_ClientId); ok {
+			return x.ClientId
+		}
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetFamily() string {
+	if x != nil {
+		if x, ok := x.What.(*RevokeRequest_Family); ok {
+			return x.Family
+		}
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetIssuedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IssuedBefore
+	}
+	return nil
+}
+
+func (x *RevokeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+type isRevokeRequest_What interface {
+	isRevokeRequest_What()
+}
+
+type RevokeRequest_Token struct {
+	// This very token. One of our issuers must have signed it; it may have ended, and needs a `jti`.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3,oneof"`
+}
+
+type RevokeRequest_TokenId struct {
+	// The token with this `jti`.
+	TokenId string `protobuf:"bytes,3,opt,name=token_id,json=tokenId,proto3,oneof"`
+}
+
+type RevokeRequest_Subject struct {
+	// Every token of this `sub`.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3,oneof"`
+}
+
+type RevokeRequest_ClientId struct {
+	// Every token of this OAuth client.
+	ClientId string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3,oneof"`
+}
+
+type RevokeRequest_Family struct {
+	// Every token of this grant.
+	Family string `protobuf:"bytes,6,opt,name=family,proto3,oneof"`
+}
+
+func (*RevokeRequest_Token) isRevokeRequest_What() {}
+
+func (*RevokeRequest_TokenId) isRevokeRequest_What() {}
+
+func (*RevokeRequest_Subject) isRevokeRequest_What() {}
+
+func (*RevokeRequest_ClientId) isRevokeRequest_What() {}
+
+func (*RevokeRequest_Family) isRevokeRequest_What() {}
+
+// What became of a revocation.
+type RevokeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The revocation epoch now, as in WatchPolicyResponse.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// What is remembered.
+	Revocation *Revocation `protobuf:"bytes,2,opt,name=revocation,proto3" json:"revocation,omitempty"`
+	// True when the shared store could not be reached: it is in force here, and the other sidecars learn it later.
+	Pending       bool `protobuf:"varint,3,opt,name=pending,proto3" json:"pending,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeResponse) Reset() {
+	*x = RevokeResponse{}
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeResponse) ProtoMessage() {}
+
+func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
+func (*RevokeResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RevokeResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RevokeResponse) GetRevocation() *Revocation {
+	if x != nil {
+		return x.Revocation
+	}
+	return nil
+}
+
+func (x *RevokeResponse) GetPending() bool {
+	if x != nil {
+		return x.Pending
+	}
+	return false
+}
+
+// A revocation in force.
+type Revocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number in this sidecar.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// `iss`, byte for byte.
+	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// What `value` is.
+	Kind RevocationKind `protobuf:"varint,3,opt,name=kind,proto3,enum=authz.v1.RevocationKind" json:"kind,omitempty"`
+	// The `jti`, `sub`, client or grant; empty for the whole issuer.
+	Value string `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	// As in RevokeRequest.
+	IssuedBefore *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=issued_before,json=issuedBefore,proto3" json:"issued_before,omitempty"`
+	// As in RevokeRequest.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As in RevokeRequest.
+	By string `protobuf:"bytes,7,opt,name=by,proto3" json:"by,omitempty"`
+	// When it was made.
+	RevokedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=revoked_at,json=revokedAt,proto3" json:"revoked_at,omitempty"`
+	// When it may be forgotten.
+	KeepUntil     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=keep_until,json=keepUntil,proto3" json:"keep_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revocation) Reset() {
+	*x = Revocation{}
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revocation) ProtoMessage() {}
+
+func (x *Revocation) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
+func (*Revocation) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Revocation) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Revocation) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Revocation) GetKind() RevocationKind {
+	if x != nil {
+		return x.Kind
+	}
+	return RevocationKind_REVOCATION_KIND_UNSPECIFIED
+}
+
+func (x *Revocation) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Revocation) GetIssuedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.IssuedBefore
+	}
+	return nil
+}
+
+func (x *Revocation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Revocation) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Revocation) GetRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokedAt
+	}
+	return nil
+}
+
+func (x *Revocation) GetKeepUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.KeepUntil
+	}
+	return nil
+}
+
+// Asks for revocations.
+type ListRevocationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those with a higher epoch. To go on, give the last one that was received.
+	AfterEpoch uint64 `protobuf:"varint,1,opt,name=after_epoch,json=afterEpoch,proto3" json:"after_epoch,omitempty"`
+	// At most so many, up to 1,000; 0 means 1,000.
+	Limit         uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRevocationsRequest) Reset() {
+	*x = ListRevocationsRequest{}
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRevocationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRevocationsRequest) ProtoMessage() {}
+
+func (x *ListRevocationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRevocationsRequest.ProtoReflect.Descriptor instead.
+func (*ListRevocationsRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListRevocationsRequest) GetAfterEpoch() uint64 {
+	if x != nil {
+		return x.AfterEpoch
+	}
+	return 0
+}
+
+func (x *ListRevocationsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// A page of revocations.
+type ListRevocationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of their epochs; fewer than were asked for means that these are the last.
+	Revocations []*Revocation `protobuf:"bytes,1,rep,name=revocations,proto3" json:"revocations,omitempty"`
+	// The revocation epoch now.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// How many are in force.
+	Total uint64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	// True while the shared store is not reached, so that others may have revoked what is not here.
+	Stale         bool `protobuf:"varint,4,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRevocationsResponse) Reset() {
+	*x = ListRevocationsResponse{}
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRevocationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRevocationsResponse) ProtoMessage() {}
+
+func (x *ListRevocationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRevocationsResponse.ProtoReflect.Descriptor instead.
+func (*ListRevocationsResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListRevocationsResponse) GetRevocations() []*Revocation {
+	if x != nil {
+		return x.Revocations
+	}
+	return nil
+}
+
+func (x *ListRevocationsResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ListRevocationsResponse) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *ListRevocationsResponse) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
 var File_authz_v1_authz_proto protoreflect.FileDescriptor
 
 const file_authz_v1_authz_proto_rawDesc = "" +
@@ -1837,7 +2388,46 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n" +
 	"\x11OUTCOME_UNCHANGED\x10\x02\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x03\x12\x1f\n" +
-	"\x1bOUTCOME_CONFIRMATION_NEEDED\x10\x04*\x9e\x05\n" +
+	"\x1bOUTCOME_CONFIRMATION_NEEDED\x10\x04\"\xa2\x02\n" +
+	"\rRevokeRequest\x12\x16\n" +
+	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x16\n" +
+	"\x05token\x18\x02 \x01(\tH\x00R\x05token\x12\x1b\n" +
+	"\btoken_id\x18\x03 \x01(\tH\x00R\atokenId\x12\x1a\n" +
+	"\asubject\x18\x04 \x01(\tH\x00R\asubject\x12\x1d\n" +
+	"\tclient_id\x18\x05 \x01(\tH\x00R\bclientId\x12\x18\n" +
+	"\x06family\x18\x06 \x01(\tH\x00R\x06family\x12?\n" +
+	"\rissued_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\fissuedBefore\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12\x0e\n" +
+	"\x02by\x18\t \x01(\tR\x02byB\x06\n" +
+	"\x04what\"v\n" +
+	"\x0eRevokeResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x124\n" +
+	"\n" +
+	"revocation\x18\x02 \x01(\v2\x14.authz.v1.RevocationR\n" +
+	"revocation\x12\x18\n" +
+	"\apending\x18\x03 \x01(\bR\apending\"\xdd\x02\n" +
+	"\n" +
+	"Revocation\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12,\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x18.authz.v1.RevocationKindR\x04kind\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\tR\x05value\x12?\n" +
+	"\rissued_before\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\fissuedBefore\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x0e\n" +
+	"\x02by\x18\a \x01(\tR\x02by\x129\n" +
+	"\n" +
+	"revoked_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\trevokedAt\x129\n" +
+	"\n" +
+	"keep_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tkeepUntil\"O\n" +
+	"\x16ListRevocationsRequest\x12\x1f\n" +
+	"\vafter_epoch\x18\x01 \x01(\x04R\n" +
+	"afterEpoch\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"\x93\x01\n" +
+	"\x17ListRevocationsResponse\x126\n" +
+	"\vrevocations\x18\x01 \x03(\v2\x14.authz.v1.RevocationR\vrevocations\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x04R\x05total\x12\x14\n" +
+	"\x05stale\x18\x04 \x01(\bR\x05stale*\x9e\x05\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REASON_ALLOWED_BY_RULE\x10\x01\x12\x19\n" +
@@ -1865,16 +2455,25 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fMODE_ENFORCE\x10\x01\x12\x10\n" +
-	"\fMODE_OBSERVE\x10\x022\xb7\x02\n" +
+	"\fMODE_OBSERVE\x10\x02*\xbd\x01\n" +
+	"\x0eRevocationKind\x12\x1f\n" +
+	"\x1bREVOCATION_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15REVOCATION_KIND_TOKEN\x10\x01\x12\x1b\n" +
+	"\x17REVOCATION_KIND_SUBJECT\x10\x02\x12\x1a\n" +
+	"\x16REVOCATION_KIND_CLIENT\x10\x03\x12\x1a\n" +
+	"\x16REVOCATION_KIND_FAMILY\x10\x04\x12\x1a\n" +
+	"\x16REVOCATION_KIND_ISSUER\x10\x052\xb7\x02\n" +
 	"\x14AuthorizationService\x128\n" +
 	"\x05Check\x12\x16.authz.v1.CheckRequest\x1a\x17.authz.v1.CheckResponse\x12G\n" +
 	"\n" +
 	"CheckBatch\x12\x1b.authz.v1.CheckBatchRequest\x1a\x1c.authz.v1.CheckBatchResponse\x12N\n" +
 	"\vCheckStream\x12\x1c.authz.v1.CheckStreamRequest\x1a\x1d.authz.v1.CheckStreamResponse(\x010\x01\x12L\n" +
-	"\vWatchPolicy\x12\x1c.authz.v1.WatchPolicyRequest\x1a\x1d.authz.v1.WatchPolicyResponse0\x012\xa3\x01\n" +
+	"\vWatchPolicy\x12\x1c.authz.v1.WatchPolicyRequest\x1a\x1d.authz.v1.WatchPolicyResponse0\x012\xb8\x02\n" +
 	"\fAdminService\x12D\n" +
 	"\tGetStatus\x12\x1a.authz.v1.GetStatusRequest\x1a\x1b.authz.v1.GetStatusResponse\x12M\n" +
-	"\fReloadPolicy\x12\x1d.authz.v1.ReloadPolicyRequest\x1a\x1e.authz.v1.ReloadPolicyResponseB0\n" +
+	"\fReloadPolicy\x12\x1d.authz.v1.ReloadPolicyRequest\x1a\x1e.authz.v1.ReloadPolicyResponse\x12;\n" +
+	"\x06Revoke\x12\x17.authz.v1.RevokeRequest\x1a\x18.authz.v1.RevokeResponse\x12V\n" +
+	"\x0fListRevocations\x12 .authz.v1.ListRevocationsRequest\x1a!.authz.v1.ListRevocationsResponseB0\n" +
 	"\fdev.authz.v1P\x01Z\x1eauthz.example/authz/v1;authzv1b\x06proto3"
 
 var (
@@ -1889,76 +2488,93 @@ func file_authz_v1_authz_proto_rawDescGZIP() []byte {
 	return file_authz_v1_authz_proto_rawDescData
 }
 
-var file_authz_v1_authz_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_authz_v1_authz_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_authz_v1_authz_proto_goTypes = []any{
 	(Reason)(0),                       // 0: authz.v1.Reason
 	(Mode)(0),                         // 1: authz.v1.Mode
-	(ReloadPolicyResponse_Outcome)(0), // 2: authz.v1.ReloadPolicyResponse.Outcome
-	(*CheckRequest)(nil),              // 3: authz.v1.CheckRequest
-	(*CheckResponse)(nil),             // 4: authz.v1.CheckResponse
-	(*Principal)(nil),                 // 5: authz.v1.Principal
-	(*RuleRef)(nil),                   // 6: authz.v1.RuleRef
-	(*CheckBatchRequest)(nil),         // 7: authz.v1.CheckBatchRequest
-	(*CheckBatchItem)(nil),            // 8: authz.v1.CheckBatchItem
-	(*CheckBatchResponse)(nil),        // 9: authz.v1.CheckBatchResponse
-	(*CheckStreamRequest)(nil),        // 10: authz.v1.CheckStreamRequest
-	(*CheckStreamResponse)(nil),       // 11: authz.v1.CheckStreamResponse
-	(*StreamError)(nil),               // 12: authz.v1.StreamError
-	(*WatchPolicyRequest)(nil),        // 13: authz.v1.WatchPolicyRequest
-	(*WatchPolicyResponse)(nil),       // 14: authz.v1.WatchPolicyResponse
-	(*GetStatusRequest)(nil),          // 15: authz.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),         // 16: authz.v1.GetStatusResponse
-	(*ServerStatus)(nil),              // 17: authz.v1.ServerStatus
-	(*Problem)(nil),                   // 18: authz.v1.Problem
-	(*ReloadPolicyRequest)(nil),       // 19: authz.v1.ReloadPolicyRequest
-	(*ReloadPolicyResponse)(nil),      // 20: authz.v1.ReloadPolicyResponse
-	nil,                               // 21: authz.v1.CheckRequest.ContextEntry
-	nil,                               // 22: authz.v1.CheckBatchRequest.ContextEntry
-	(*timestamppb.Timestamp)(nil),     // 23: google.protobuf.Timestamp
+	(RevocationKind)(0),               // 2: authz.v1.RevocationKind
+	(ReloadPolicyResponse_Outcome)(0), // 3: authz.v1.ReloadPolicyResponse.Outcome
+	(*CheckRequest)(nil),              // 4: authz.v1.CheckRequest
+	(*CheckResponse)(nil),             // 5: authz.v1.CheckResponse
+	(*Principal)(nil),                 // 6: authz.v1.Principal
+	(*RuleRef)(nil),                   // 7: authz.v1.RuleRef
+	(*CheckBatchRequest)(nil),         // 8: authz.v1.CheckBatchRequest
+	(*CheckBatchItem)(nil),            // 9: authz.v1.CheckBatchItem
+	(*CheckBatchResponse)(nil),        // 10: authz.v1.CheckBatchResponse
+	(*CheckStreamRequest)(nil),        // 11: authz.v1.CheckStreamRequest
+	(*CheckStreamResponse)(nil),       // 12: authz.v1.CheckStreamResponse
+	(*StreamError)(nil),               // 13: authz.v1.StreamError
+	(*WatchPolicyRequest)(nil),        // 14: authz.v1.WatchPolicyRequest
+	(*WatchPolicyResponse)(nil),       // 15: authz.v1.WatchPolicyResponse
+	(*GetStatusRequest)(nil),          // 16: authz.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 17: authz.v1.GetStatusResponse
+	(*ServerStatus)(nil),              // 18: authz.v1.ServerStatus
+	(*Problem)(nil),                   // 19: authz.v1.Problem
+	(*ReloadPolicyRequest)(nil),       // 20: authz.v1.ReloadPolicyRequest
+	(*ReloadPolicyResponse)(nil),      // 21: authz.v1.ReloadPolicyResponse
+	(*RevokeRequest)(nil),             // 22: authz.v1.RevokeRequest
+	(*RevokeResponse)(nil),            // 23: authz.v1.RevokeResponse
+	(*Revocation)(nil),                // 24: authz.v1.Revocation
+	(*ListRevocationsRequest)(nil),    // 25: authz.v1.ListRevocationsRequest
+	(*ListRevocationsResponse)(nil),   // 26: authz.v1.ListRevocationsResponse
+	nil,                               // 27: authz.v1.CheckRequest.ContextEntry
+	nil,                               // 28: authz.v1.CheckBatchRequest.ContextEntry
+	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
 }
 var file_authz_v1_authz_proto_depIdxs = []int32{
-	21, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
+	27, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
 	0,  // 1: authz.v1.CheckResponse.reason:type_name -> authz.v1.Reason
-	5,  // 2: authz.v1.CheckResponse.principal:type_name -> authz.v1.Principal
-	6,  // 3: authz.v1.CheckResponse.rules:type_name -> authz.v1.RuleRef
-	23, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	6,  // 2: authz.v1.CheckResponse.principal:type_name -> authz.v1.Principal
+	7,  // 3: authz.v1.CheckResponse.rules:type_name -> authz.v1.RuleRef
+	29, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: authz.v1.CheckResponse.mode:type_name -> authz.v1.Mode
-	8,  // 6: authz.v1.CheckBatchRequest.items:type_name -> authz.v1.CheckBatchItem
-	22, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
-	4,  // 8: authz.v1.CheckBatchResponse.results:type_name -> authz.v1.CheckResponse
-	5,  // 9: authz.v1.CheckBatchResponse.principal:type_name -> authz.v1.Principal
-	23, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: authz.v1.CheckBatchRequest.items:type_name -> authz.v1.CheckBatchItem
+	28, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
+	5,  // 8: authz.v1.CheckBatchResponse.results:type_name -> authz.v1.CheckResponse
+	6,  // 9: authz.v1.CheckBatchResponse.principal:type_name -> authz.v1.Principal
+	29, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: authz.v1.CheckBatchResponse.mode:type_name -> authz.v1.Mode
-	3,  // 12: authz.v1.CheckStreamRequest.check:type_name -> authz.v1.CheckRequest
-	4,  // 13: authz.v1.CheckStreamResponse.check:type_name -> authz.v1.CheckResponse
-	12, // 14: authz.v1.CheckStreamResponse.error:type_name -> authz.v1.StreamError
-	23, // 15: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	23, // 16: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
-	18, // 17: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
-	18, // 18: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
-	17, // 19: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
+	4,  // 12: authz.v1.CheckStreamRequest.check:type_name -> authz.v1.CheckRequest
+	5,  // 13: authz.v1.CheckStreamResponse.check:type_name -> authz.v1.CheckResponse
+	13, // 14: authz.v1.CheckStreamResponse.error:type_name -> authz.v1.StreamError
+	29, // 15: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	29, // 16: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
+	19, // 17: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
+	19, // 18: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
+	18, // 19: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
 	1,  // 20: authz.v1.ServerStatus.mode:type_name -> authz.v1.Mode
-	2,  // 21: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
-	18, // 22: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
-	18, // 23: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
-	3,  // 24: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
-	7,  // 25: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
-	10, // 26: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
-	13, // 27: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
-	15, // 28: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
-	19, // 29: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
-	4,  // 30: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
-	9,  // 31: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
-	11, // 32: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
-	14, // 33: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
-	16, // 34: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
-	20, // 35: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	3,  // 21: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
+	19, // 22: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
+	19, // 23: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
+	29, // 24: authz.v1.RevokeRequest.issued_before:type_name -> google.protobuf.Timestamp
+	24, // 25: authz.v1.RevokeResponse.revocation:type_name -> authz.v1.Revocation
+	2,  // 26: authz.v1.Revocation.kind:type_name -> authz.v1.RevocationKind
+	29, // 27: authz.v1.Revocation.issued_before:type_name -> google.protobuf.Timestamp
+	29, // 28: authz.v1.Revocation.revoked_at:type_name -> google.protobuf.Timestamp
+	29, // 29: authz.v1.Revocation.keep_until:type_name -> google.protobuf.Timestamp
+	24, // 30: authz.v1.ListRevocationsResponse.revocations:type_name -> authz.v1.Revocation
+	4,  // 31: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
+	8,  // 32: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
+	11, // 33: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
+	14, // 34: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
+	16, // 35: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
+	20, // 36: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
+	22, // 37: authz.v1.AdminService.Revoke:input_type -> authz.v1.RevokeRequest
+	25, // 38: authz.v1.AdminService.ListRevocations:input_type -> authz.v1.ListRevocationsRequest
+	5,  // 39: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
+	10, // 40: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
+	12, // 41: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
+	15, // 42: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
+	17, // 43: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
+	21, // 44: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
+	23, // 45: authz.v1.AdminService.Revoke:output_type -> authz.v1.RevokeResponse
+	26, // 46: authz.v1.AdminService.ListRevocations:output_type -> authz.v1.ListRevocationsResponse
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_authz_proto_init() }
@@ -1970,13 +2586,20 @@ func file_authz_v1_authz_proto_init() {
 		(*CheckStreamResponse_Check)(nil),
 		(*CheckStreamResponse_Error)(nil),
 	}
+	file_authz_v1_authz_proto_msgTypes[18].OneofWrappers = []any{
+		(*RevokeRequest_Token)(nil),
+		(*RevokeRequest_TokenId)(nil),
+		(*RevokeRequest_Subject)(nil),
+		(*RevokeRequest_ClientId)(nil),
+		(*RevokeRequest_Family)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_authz_proto_rawDesc), len(file_authz_v1_authz_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   20,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
