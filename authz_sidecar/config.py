@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from authz_sidecar.tokens import presets
+from authz_sidecar.keysources import KeySources
+from authz_sidecar.section import Place, Section
+from authz_sidecar.tokens import presets, urls
 
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "HS256",
@@ -19,31 +21,10 @@ Algorithm = Literal[
 ]  # fmt: skip
 
 
-class Section(BaseModel):
-    """A part of the configuration: unknown keys are errors, values are exact and never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError(f"`{value}` is not a name: letters, digits, `.`, `_` and `-`, at most 128")
     return value
-
-
-def _place(value: str) -> str:
-    if any(character < " " for character in value):
-        raise ValueError("a path has no control characters")
-    if value.startswith("~"):
-        try:
-            Path(value).expanduser()
-        except RuntimeError:
-            raise ValueError(f"`{value}`: there is no such home directory") from None
-    return value
-
-
-Place = Annotated[str, AfterValidator(_place)]
-"""A file or directory; relative ones begin in the directory of the configuration."""
 
 
 class Listen(Section):
@@ -96,7 +77,7 @@ class Http(Section):
         return tuple(value) if isinstance(value, list) else value
 
 
-class Issuer(Section):
+class Issuer(KeySources):
     """Who may say who somebody is, and by which keys."""
 
     preset: presets.Name | None = None
@@ -104,11 +85,8 @@ class Issuer(Section):
     alias: str
     issuer: Annotated[str, Field(min_length=1, max_length=1_024)]
     """Compared byte by byte with the token's `iss`."""
-    algorithms: tuple[Algorithm, ...] = Field(min_length=1)
-    jwks_file: Place = ""
-    pem_file: Place = ""
-    secret_file: Place = ""
-    """A shared secret for HS256: a file of at least 32 random bytes, and this issuer's only key."""
+    algorithms: tuple[Algorithm, ...] = Field(default=(), min_length=1)
+    """Needed with any key source; tokens that are asked about have no signature."""
     user_claim: Annotated[str, Field(min_length=1)] = "sub"
     roles_claim: str | tuple[str, ...] = ""
     groups_claim: str | tuple[str, ...] = ""
@@ -117,7 +95,7 @@ class Issuer(Section):
     """The claim that names the grant a token came from (`sid`, `grant_id`): what `revoke --family` looks at."""
     leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
     required_claims: tuple[str, ...] = ()
-    required_values: dict[str, tuple[str, ...]] = {}
+    required_values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Claims that must have one of these values, for example `hd = "example.com"`."""
     optional_claims: tuple[str, ...] = ()
     """Mapped claims that the provider leaves out when there are no roles or groups; others must be there."""
@@ -151,11 +129,14 @@ class Issuer(Section):
         return {key: tuple(item) if isinstance(item, list) else item for key, item in several.items()}
 
     @model_validator(mode="after")
-    def _one_source(self) -> "Issuer":
-        sources = [name for name in ("jwks_file", "pem_file", "secret_file") if getattr(self, name)]
-        if len(sources) != 1:
-            found = " and ".join(f"`{name}`" for name in sources) or "none"
-            raise ValueError(f"one key source is needed, `jwks_file`, `pem_file` or `secret_file`; found {found}")
+    def _fitting(self) -> "Issuer":
+        if self.has_keys and not self.algorithms:
+            raise ValueError("`algorithms` is missing; list those that the issuer signs with")
+        if isinstance(self.discovery, bool) and self.discovery:
+            try:
+                urls.written(self.issuer)
+            except ValueError as error:
+                raise ValueError(f"`discovery = true` begins at `issuer`, which {error}") from None
         if ("HS256" in self.algorithms) != bool(self.secret_file):
             raise ValueError("`HS256` and `secret_file` go together: a public key is never a shared secret")
         if self.secret_file and self.algorithms != ("HS256",):
@@ -170,7 +151,7 @@ class Server(Section):
     audience: Annotated[str, Field(min_length=1, max_length=1_024)]
     """What a token's `aud` must contain, byte by byte; usually the public URL of the server."""
     mode: Literal["enforce", "observe"] = "enforce"
-    audiences: dict[str, Annotated[str, Field(min_length=1, max_length=1_024)]] = {}
+    audiences: dict[str, Annotated[str, Field(min_length=1, max_length=1_024)]] = Field(default_factory=dict)
     """By an issuer's alias: the audience in that issuer's tokens, where it cannot be told `audience`."""
     methods: tuple[str, ...] = ()
     """Methods of this server beyond those of the MCP specification."""
@@ -242,7 +223,7 @@ class Revocation(Section):
 class Scopes(Section):
     """How scopes relate."""
 
-    implies: dict[str, tuple[str, ...]] = {}
+    implies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """A scope and those that it stands for, for example `"tickets:admin" = ["tickets:write"]`."""
 
     @field_validator("implies", mode="before")

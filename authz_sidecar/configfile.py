@@ -11,8 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from authz_sidecar.config import Config, Section
+from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.section import Section
 
 _ENVIRONMENT: Final = "AUTHZ_"
 _NOT_SETTINGS: Final = frozenset({"AUTHZ_CONFIG", "AUTHZ_TOKEN"})  # where the file is; the command line's own token
