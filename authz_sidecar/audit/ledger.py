@@ -9,6 +9,7 @@ import structlog
 
 from authz_sidecar.audit.digest import Digester
 from authz_sidecar.audit.lane import Lane, kind_of
+from authz_sidecar.audit.redact import redact, redacted
 from authz_sidecar.audit.stamp import Stamp
 from authz_sidecar.errors import LedgerFull
 from authz_sidecar.events import (
@@ -155,6 +156,7 @@ class Ledger:
         return self._written is None or self.lines - self._written() < self._share
 
     def _event(self, query: Query, answer: Answer, detail: str) -> DecisionEvent:
+        query = redacted(query)
         decisions, questions = answer.decisions, query.questions
         reasons = {decision.reason for decision in decisions}
         methods = {question.method for question in questions}
@@ -163,7 +165,7 @@ class Ledger:
             v=SCHEMA_VERSION,
             time=self._stamp(),
             decision_id=answer.decision_id,
-            server=answer.server,
+            server=redact(answer.server, query.token.text),
             allowed=bool(answer),
             reason=decisions[0].reason.value if len(reasons) == 1 else "batch",
             mode=answer.mode.value,

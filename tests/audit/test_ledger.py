@@ -3,7 +3,9 @@
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -11,7 +13,7 @@ import structlog
 from authz_sidecar.errors import LedgerFull
 from authz_sidecar.events import SCHEMA_VERSION, AdminEvent
 from authz_sidecar.linelog import LineLog
-from authz_sidecar.model import Actor, Mode, RawToken, Reason
+from authz_sidecar.model import Actor, Mode, Principal, Question, RawToken, Reason
 from tests.audit.lines import BAD_TOKEN, CANARY, DIGEST, NO, REVISION, YES, Kept, Time, answer, ledger, principal, query
 
 
@@ -260,3 +262,35 @@ def test_the_chain_of_actors_is_told_in_its_order() -> None:
         {"subject": "planner", "issuer": "https://idp"},
         {"subject": "first", "issuer": "https://other"},
     ]
+
+
+@pytest.mark.parametrize("who", [principal(), None], ids=["verified", "a stranger"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"questions": (Question(method="tools/call", tool=f"x {CANARY}"),)}, id="the tool"),
+        pytest.param({"questions": (Question(method=CANARY, tool=""),)}, id="the method"),
+        pytest.param({"questions": (Question(method="m", tool="a"), Question(method="m", tool=CANARY))}, id="an item"),
+        pytest.param({"request_id": CANARY}, id="the request id"),
+        pytest.param({"context": {CANARY: "x"}}, id="a name of the context"),
+        pytest.param({"context": {"x": CANARY}}, id="a value of the context"),
+    ],
+)
+def test_a_token_that_a_caller_put_elsewhere_is_not_written(fields: dict[str, Any], who: Principal | None) -> None:
+    sink = Kept()
+    asked = query(**fields)
+    log = ledger(sink)
+    decisions = [NO if who else BAD_TOKEN] * len(asked.questions)
+    log.record(replace(asked, batch=len(decisions) > 1), answer(*decisions, who=who, server=f"s {CANARY}"))
+    log.close()
+    (line,) = sink.lines
+    assert CANARY.encode() not in line
+    assert sink.events[0]["token_digest"] == DIGEST(CANARY.encode())
+    assert sink.events[0]["server"] == "s [token]"
+
+
+def test_an_empty_token_changes_no_word() -> None:
+    sink = Kept()
+    ledger(sink).record(query("abc", token=RawToken("")), answer(BAD_TOKEN))
+    ledger(sink).record(query("abc", token=RawToken("b")), answer(BAD_TOKEN))
+    assert [one["tool"] for one in sink.events] == ["abc", "abc"]
