@@ -30,13 +30,13 @@ class Holding:
             found = self._known[name] = frozenset(self.paths((name,)))
         return found
 
-    def paths(self, names: Collection[str]) -> dict[str, Path]:
-        """Give the names and every role that they hold, each with a shortest way to it."""
+    def paths(self, names: Collection[str], *, without: Membership | None = None) -> dict[str, Path]:
+        """Give the names and every role that they hold, each with a shortest way to it, and not by way of one row."""
         found: dict[str, Path] = dict.fromkeys(names, ())
         waiting = list(found)
         for name in waiting:  # grows while it is read: breadth first, so the first way is a shortest
             for row in self._above.get(name, ()):
-                if row.role not in found:
+                if row.role not in found and row is not without:
                     found[row.role] = (*found[name], row)
                     waiting.append(row.role)
         return found

@@ -1,0 +1,173 @@
+"""Compares two policies by what they mean: who gains and who loses which call."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from authz_sidecar.model import Decision, Reason, Server
+from authz_sidecar.policy.people import Name, names
+from authz_sidecar.policy.questions import Questions
+from authz_sidecar.policy.tools import Tools
+from authz_sidecar.policy.universe import Target, Universe
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import Rule, Rules, ScopeHierarchy
+
+
+class Change(StrEnum):
+    """What happens to somebody's right to a call."""
+
+    GAINS = "gains"
+    LOSES = "loses"
+    NEEDS_LESS = "needs_less"
+    NEEDS_MORE = "needs_more"
+
+    @property
+    def opens(self) -> bool:
+        """Say whether somebody may do what they could not do before."""
+        return self in (Change.GAINS, Change.NEEDS_LESS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One change for one name; `also` are those to whom it happens because they hold that name."""
+
+    change: Change
+    name: Name
+    target: Target
+    before: Decision
+    after: Decision
+    also: tuple[str, ...] = ()
+
+
+def change(before: Decision, after: Decision) -> Change | None:
+    """Say what happens between two answers to a caller without scopes, or None when nothing does."""
+    was, now = _permitted(before), _permitted(after)
+    if was != now:
+        return Change.GAINS if now else Change.LOSES
+    if not now or before.required_scopes == after.required_scopes:
+        return None
+    fewer = set(after.required_scopes) - set(before.required_scopes)
+    return Change.NEEDS_MORE if fewer else Change.NEEDS_LESS
+
+
+async def compare(
+    old: Policy, new: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy, tools: Tools
+) -> tuple[Difference, ...]:
+    """Give every difference that the two policies can tell apart; raises `EngineError`.
+
+    Only names and calls that a changed row can touch are asked about: the cost grows with the edit.
+    """
+    universe = Universe((old.rules, new.rules), servers, tools)
+    sides = _Sides(
+        Questions(policy=old, servers=servers, hierarchy=hierarchy, tools=tools, universe=universe),
+        Questions(policy=new, servers=servers, hierarchy=hierarchy, tools=tools, universe=universe),
+    )
+    found = [one async for one in sides.differences()]
+    return tuple(sorted(_folded(found, sides), key=_order))
+
+
+class _Sides:
+    def __init__(self, old: Questions, new: Questions) -> None:
+        self.old: Final = old
+        self.new: Final = new
+        self._names: Final = {one.name: one for one in names((old.policy.rules, new.policy.rules))}
+
+    async def differences(self) -> AsyncIterator[Difference]:
+        """Ask both about everything that a changed row can touch."""
+        for name, targets in self._touched().items():
+            for target in targets:
+                before, after = await self.old.ask((name.name,), target), await self.new.ask((name.name,), target)
+                found = change(before, after)
+                if found is not None:
+                    yield Difference(change=found, name=name, target=target, before=before, after=after)
+
+    def held(self, name: str, which: Change) -> Collection[str]:
+        """Give what a name holds on the side where it has the right."""
+        side = self.old if which is Change.LOSES else self.new
+        return side.people.holding.held(name)
+
+    def _touched(self) -> dict[Name, set[Target]]:
+        found: dict[Name, set[Target]] = {}
+        for rule in _changed_rules(self.old.policy.rules, self.new.policy.rules):
+            targets = set(self.new.universe.matching(rule.server, rule.method, rule.tool))
+            for name in self._meant(rule):
+                found.setdefault(name, set()).update(targets)
+        for member in _changed_members(self.old.policy.rules, self.new.policy.rules):
+            for name in self._below((member,)):
+                near = self.old.near((member,)) | self.new.near((member,))
+                found.setdefault(name, set()).update(near)
+        guarded = self._guarded()
+        for name in self._names.values() if guarded else ():
+            found.setdefault(name, set()).update(guarded)
+        return found
+
+    def _meant(self, rule: Rule) -> Iterator[Name]:
+        yield from self._below(name for name in self._names if rule.subject.matches(name))
+
+    def _below(self, roles: Iterable[str]) -> Iterator[Name]:
+        roles = tuple(roles)
+        holders = self.old.people.holding.holders(roles) | self.new.people.holding.holders(roles)
+        yield from (self._names[name] for name in holders if name in self._names)
+
+    def _guarded(self) -> set[Target]:
+        """Give the targets of the scope rows that changed."""
+        old, new = (
+            {(row.server, row.method, row.tool, frozenset(row.scopes)) for row in side.policy.rules.scopes}
+            for side in (self.old, self.new)
+        )
+        return {
+            target
+            for server, method, tool, _ in old ^ new
+            for target in self.new.universe.matching(server, method, tool)
+        }
+
+
+def _changed_rules(old: Rules, new: Rules) -> Iterator[Rule]:
+    before, after = {_key(rule): rule for rule in old.rules}, {_key(rule): rule for rule in new.rules}
+    for key in before.keys() ^ after.keys():
+        yield before.get(key) or after[key]
+
+
+def _key(rule: Rule) -> tuple[object, ...]:
+    return rule.subject, rule.server, rule.method, rule.tool, rule.effect
+
+
+def _changed_members(old: Rules, new: Rules) -> set[str]:
+    before = {(row.member, row.role, row.server) for row in old.memberships}
+    after = {(row.member, row.role, row.server) for row in new.memberships}
+    return {member for member, _, _ in before ^ after}
+
+
+def _folded(found: Iterable[Difference], sides: _Sides) -> Iterator[Difference]:
+    """Say a change once, at the name that it happens to, and name those who hold that name beside it."""
+    by_call: dict[tuple[Target, Change], dict[str, Difference]] = {}
+    for one in found:
+        by_call.setdefault((one.target, one.change), {})[one.name.name] = one
+    for (_, which), changed in by_call.items():
+        also: dict[str, list[str]] = {}
+        for name in changed:
+            above = [held for held in sides.held(name, which) if held != name and held in changed]
+            # The one furthest up stands for all: it holds none of the others.
+            top = next((held for held in above if not (set(sides.held(held, which)) & set(above)) - {held}), None)
+            if top is not None:
+                also.setdefault(top, []).append(changed[name].name.label)
+        folded = {label for labels in also.values() for label in labels}
+        for name, one in changed.items():
+            if one.name.label not in folded:
+                yield Difference(
+                    change=one.change,
+                    name=one.name,
+                    target=one.target,
+                    before=one.before,
+                    after=one.after,
+                    also=tuple(sorted(also.get(name, ()))),
+                )
+
+
+def _permitted(decision: Decision) -> bool:
+    return decision.allowed or decision.reason is Reason.INSUFFICIENT_SCOPE
+
+
+def _order(one: Difference) -> tuple[object, ...]:
+    return not one.change.opens, one.change, one.target.server, one.target.method, one.target.label, one.name.label

@@ -1,0 +1,200 @@
+"""Explains one decision: every row considered, the way to each role, the nearest miss and the one thing missing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from authz_sidecar import methods
+from authz_sidecar.judge import judge
+from authz_sidecar.methods import METHODS
+from authz_sidecar.model import Decision, Principal, Question, Reason, Server
+from authz_sidecar.policy.findings import quote
+from authz_sidecar.policy.holding import Holding, Path
+from authz_sidecar.policy.names import closest
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import Effect, Rule, ScopeHierarchy
+
+_FIELDS: Final = ("subject", "server", "method", "tool")
+_TRIED: Final = 20
+"""So many near rows are tried out; a policy with more of them has no nearest miss worth reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A row that names the caller or the call; `missing` are the fields that do not fit."""
+
+    rule: Rule
+    missing: tuple[str, ...]
+    decides: bool
+
+    @property
+    def matches(self) -> bool:
+        """Say whether the row speaks to this call by this caller."""
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """What would have to change for a yes."""
+
+    missing: str
+    """A word: `scope`, `subject`, `tool`, `method`, `server`, `deny`, `rule`."""
+    advice: str
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why the answer is what it is."""
+
+    principal: Principal
+    server: str
+    question: Question
+    decision: Decision
+    held: Mapping[str, Path]
+    """Every name of the caller and every role held, each with the g rows that lead to it."""
+    considered: tuple[Considered, ...]
+    """Those that decided first, then by how much is missing."""
+    miss: Miss | None
+    """None when the answer is yes."""
+
+
+class Explainer:
+    """Explains the answers of one policy."""
+
+    def __init__(self, *, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy) -> None:
+        """Take a policy and what it is held against; `servers` is by name."""
+        self._policy = policy
+        self._servers = servers
+        self._hierarchy = hierarchy
+
+    async def explain(self, who: Principal, server: str, question: Question) -> Explanation:
+        """Decide and explain; raises `EngineError`."""
+        found = self._servers.get(server)
+        if found is None:
+            return self._nowhere(who, server, question)
+        decision = await self._decide(who, found, question)
+        rows = [row for row in self._policy.rules.memberships if row.server in (None, server)]
+        held = Holding(rows).paths(who.subjects)
+        considered = tuple(sorted(self._considered(held, server, question, decision), key=_nearest))
+        miss = None if decision else await self._miss(who, found, question, decision, considered)
+        return Explanation(
+            principal=who,
+            server=server,
+            question=question,
+            decision=decision,
+            held=held,
+            considered=considered,
+            miss=miss,
+        )
+
+    def _nowhere(self, who: Principal, server: str, question: Question) -> Explanation:
+        near = closest(server, self._servers)
+        hint = f", did you mean {quote(near)}" if near else ""
+        return Explanation(
+            principal=who,
+            server=server,
+            question=question,
+            decision=Decision(allowed=False, reason=Reason.SERVER_UNKNOWN),
+            held={},
+            considered=(),
+            miss=Miss(missing="server", advice=f"no configured server is called {quote(server)}{hint}"),
+        )
+
+    async def _decide(self, who: Principal, server: Server, question: Question) -> Decision:
+        return await judge(self._policy, who, server, question, self._hierarchy)
+
+    def _considered(
+        self, held: Mapping[str, Path], server: str, question: Question, decision: Decision
+    ) -> Iterator[Considered]:
+        deciding = {(ref.source, ref.line) for ref in decision.rules}
+        calls = tuple(_calls(self._servers[server], question))
+        for rule in self._policy.rules.rules:
+            missing = min((_missing(rule, held, server, *call) for call in calls), key=len)
+            decides = (rule.source, rule.line) in deciding
+            if decides or "subject" not in missing or missing == ("subject",):
+                yield Considered(rule=rule, missing=missing, decides=decides)
+
+    async def _miss(
+        self, who: Principal, server: Server, question: Question, decision: Decision, rows: Iterable[Considered]
+    ) -> Miss:
+        match decision.reason:
+            case Reason.METHOD_UNKNOWN:
+                near = closest(question.method, METHODS.keys() | server.methods)
+                hint = f", did you mean {quote(near)}" if near else ""
+                advice = f"{quote(question.method)} is no method of MCP and none of this server{hint}"
+                return Miss(missing="method", advice=advice)
+            case Reason.INSUFFICIENT_SCOPE:
+                lacking = sorted(set(decision.required_scopes) - self._hierarchy.held(who.scopes))
+                words = " ".join(lacking)
+                return Miss(missing="scope", advice=f"the token lacks the scope {quote(words)}")
+            case Reason.DENIED_BY_RULE:
+                return self._denied(decision, rows)
+            case _:
+                return await self._nearest(who, server, question, rows)
+
+    def _denied(self, decision: Decision, rows: Iterable[Considered]) -> Miss:
+        deciding = [row.rule for row in rows if row.decides and row.rule.effect is Effect.DENY]
+        where = ", ".join(f"{ref.source}:{ref.line}" for ref in decision.rules)
+        more = "" if any(row.matches and row.rule.effect is Effect.ALLOW for row in rows) else ", and no row allows it"
+        advice = f"a deny row stands in the way ({where}){more}"
+        return Miss(missing="deny", advice=advice, rule=deciding[0] if deciding else None)
+
+    async def _nearest(self, who: Principal, server: Server, question: Question, rows: Iterable[Considered]) -> Miss:
+        """Find the allow row that misses by one thing, and prove that this thing would do."""
+        near = [row for row in rows if row.rule.effect is Effect.ALLOW and len(row.missing) == 1]
+        word = closest(question.tool, {row.rule.tool.text for row in near if row.missing == ("tool",)})
+        near.sort(key=lambda row: (row.rule.tool.text != word or row.missing != ("tool",), row.missing != ("subject",)))
+        for row in near[:_TRIED]:
+            miss = await self._tried(who, server, question, row.rule, row.missing[0])
+            if miss is not None:
+                return miss
+        said = "no allow row misses by one thing only, a row for this call is needed"
+        return Miss(missing="rule", advice=said)
+
+    async def _tried(self, who: Principal, server: Server, question: Question, rule: Rule, missing: str) -> Miss | None:
+        meant = getattr(rule, missing)
+        fits = meant.text if not meant.prefix else meant.text + "~"
+        if missing == "subject":
+            if not fits.startswith(("role:", "group:")):
+                return Miss(missing=missing, advice=f"the caller is not {quote(str(meant))}", rule=rule)
+            decision = await self._decide(replace(who, groups=who.groups | {fits}), server, question)
+            advice = f"the caller does not hold {quote(str(meant))}"
+        elif missing == "server":
+            other = self._servers.get(fits)
+            if other is None:
+                return None
+            decision = await self._decide(who, other, question)
+            advice = f"the row is for the server {quote(str(meant))}"
+        else:
+            change = replace(question, tool=fits) if missing == "tool" else replace(question, method=fits)
+            decision = await self._decide(who, server, change)
+            advice = f"the row is for the {missing} {quote(str(meant))}"
+        if decision.reason is Reason.INSUFFICIENT_SCOPE:
+            advice += f"; and then the token would need the scope {quote(' '.join(decision.required_scopes))}"
+        elif not decision:
+            return None
+        return Miss(missing=missing, advice=advice, rule=rule)
+
+
+def _calls(server: Server, question: Question) -> Iterator[tuple[str, str]]:
+    """Give the call, and the one whose right it follows from."""
+    yield question.method, question.tool
+    entry = methods.find(question.method, server.methods)
+    follows = methods.followed(question.method, entry, question.tool) if entry is not None else None
+    if follows is not None:
+        yield follows
+
+
+def _missing(rule: Rule, held: Mapping[str, Path], server: str, method: str, tool: str) -> tuple[str, ...]:
+    fits = (
+        any(map(rule.subject.matches, held)),
+        rule.server.matches(server),
+        rule.method.matches(method),
+        rule.tool.matches(tool),
+    )
+    return tuple(field for field, fit in zip(_FIELDS, fits, strict=True) if not fit)
+
+
+def _nearest(row: Considered) -> tuple[bool, int, bool, int]:
+    return not row.decides, len(row.missing), row.rule.effect is Effect.ALLOW, row.rule.line

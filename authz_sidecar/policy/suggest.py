@@ -1,0 +1,133 @@
+"""Suggests rows for what was asked and denied: never wider than what was seen."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from authz_sidecar.methods import METHODS, Kind
+from authz_sidecar.model import Reason, Server
+from authz_sidecar.policy.callers import NOBODY
+from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.holding import Holding
+from authz_sidecar.policy.logs import Asked, Log
+from authz_sidecar.policy.parse import parse_policy
+from authz_sidecar.policy.replay import decide
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import Pattern, ScopeHierarchy
+
+_QUOTED: Final = frozenset(',"#\t')
+
+
+@dataclass(slots=True, kw_only=True)
+class Suggestion:
+    """A p row that somebody seems to need, and who was seen asking."""
+
+    subject: str
+    server: str
+    method: str
+    tool: str
+    seen: Counter[str] = field(default_factory=Counter[str])
+    """How often each caller asked."""
+
+    @property
+    def row(self) -> str:
+        """Spell it as a line of `policy.csv`: whole names, no pattern."""
+        fields = (self.subject, self.server, self.method, self.tool)
+        return ", ".join(("p", *map(_spelled, fields), "allow"))
+
+
+async def suggest(
+    log: Log, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy, *, by_user: bool = False
+) -> list[Suggestion]:
+    """Give a row for each call that was denied because no row spoke for it, and still would be; raises `EngineError`.
+
+    A row is for a role that the caller carried or holds, so that colleagues get it too; `by_user` names the callers
+    instead, and nobody else. What a row denies, and what only a scope stands before, is left alone.
+    """
+    holding = Holding(policy.rules.memberships)
+    silent: dict[tuple[str, str, str], Counter[Asked]] = {}
+    for asked, times in log.asked.items():
+        if asked.allowed or not _judged(asked, servers):
+            continue
+        if (await decide(asked, policy, servers, hierarchy)).reason is Reason.NO_MATCHING_RULE:
+            silent.setdefault((asked.server, *_base(asked)), Counter())[asked] += times
+    found = [row for call, asks in silent.items() for row in _rows(call, asks, holding, by_user=by_user)]
+    return sorted(found, key=lambda one: (_rank(one.subject), one.subject, one.server, one.method, one.tool))
+
+
+def _judged(asked: Asked, servers: Mapping[str, Server]) -> bool:
+    # A list request itself needs no row.
+    return asked.server in servers and bool(asked.tool)
+
+
+def _base(asked: Asked) -> tuple[str, str]:
+    """Give the call whose right the asked one follows from: whoever lists a tool wants to call it."""
+    entry = METHODS.get(asked.method)
+    follows = entry.follows if entry is not None and entry.kind in (Kind.LIST, Kind.FOLLOWS) else ""
+    return follows or asked.method, asked.tool
+
+
+def _rows(
+    call: tuple[str, str, str], asks: Mapping[Asked, int], holding: Holding, *, by_user: bool
+) -> Iterator[Suggestion]:
+    server, method, tool = call
+    found: dict[str, Suggestion] = {}
+    roles = Counter(role for asked in asks for role in _roles(asked.subjects, holding))
+    for asked, times in asks.items():
+        mine = [] if by_user else sorted(_roles(asked.subjects, holding), key=lambda role: (-roles[role], role))
+        subject = mine[0] if mine else _caller(asked.subjects)
+        if not subject:
+            continue
+        row = found.setdefault(subject, Suggestion(subject=subject, server=server, method=method, tool=tool))
+        row.seen[_caller(asked.subjects) or subject] += times
+    yield from (row for row in found.values() if _sound(row.row))
+
+
+def _sound(row: str) -> bool:
+    """Say whether the loader takes the row: whoever asked chose the names in it, and some cannot be written."""
+    found = Findings()
+    rules, _ = parse_policy(row.encode(errors="surrogatepass") + b"\n", {}, found)
+    return len(rules) == 1 and not found.problems
+
+
+def _roles(subjects: Sequence[str], holding: Holding) -> set[str]:
+    """Give the roles in the token and those that a g row gives to the caller itself; inherited ones reach too far."""
+    carried = {name for name in subjects if name.startswith(("role:", "group:"))}
+    direct = {way[0].role for name in subjects for way in holding.paths((name,)).values() if len(way) == 1}
+    return carried | {role for role in direct if role.startswith("role:")}
+
+
+def _caller(subjects: Sequence[str]) -> str:
+    named = [name for name in subjects if name.startswith(("user:", "client:")) and name != NOBODY]
+    return min(named, key=lambda name: not name.startswith("user:"), default="")
+
+
+def _rank(subject: str) -> int:
+    return 0 if subject.startswith(("role:", "group:")) else 1
+
+
+def _spelled(name: str) -> str:
+    """Spell a whole name, never a pattern."""
+    text = str(Pattern(name))
+    if not _QUOTED.isdisjoint(text) or text != text.strip() or not text.isprintable():
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def as_csv(suggestions: Iterable[Suggestion]) -> Iterator[str]:
+    """Spell the rows with comments that say who was seen, ready for `policy.csv`."""
+    subject = ""
+    for one in suggestions:
+        if one.subject != subject:
+            subject = one.subject
+            yield ""
+            yield f"# {_told(subject)}: everybody who has this name gets the rows below."
+        seen = ", ".join(f"{_told(name)} {times}x" for name, times in one.seen.most_common(5))
+        more = f" and {len(one.seen) - 5} more" if len(one.seen) > 5 else ""
+        yield f"# asked by {seen}{more}"
+        yield one.row
+
+
+def _told(name: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in name)
