@@ -29,6 +29,17 @@ class Unreachable(AuthzError):
     code = "unreachable"
 
 
+class Refused(Unreachable):
+    """The sidecar says that the question itself is wrong."""
+
+    code = "refused"
+
+    def __init__(self, message: str, detail: str) -> None:
+        """Take the whole sentence, and what the sidecar said."""
+        super().__init__(message)
+        self.detail = detail
+
+
 def data_target(config_path: Path, target: str | None) -> str:
     """Give the gRPC target of the data service, as named or as configured; raises `ConfigError`."""
     if target is not None:
@@ -94,4 +105,7 @@ def _channel(target: str) -> Iterator[grpc.Channel]:
         code, detail = failed.code(), failed.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE and "connect" in detail:
             raise Unreachable(f"nobody answers at {target}; is `authz-sidecar serve` running?") from None
-        raise Unreachable(f"no answer from {target}: {code.name.lower().replace('_', ' ')}: {detail}") from None
+        sentence = f"no answer from {target}: {code.name.lower().replace('_', ' ')}: {detail}"
+        raise (
+            Refused(sentence, detail) if code is grpc.StatusCode.INVALID_ARGUMENT else Unreachable(sentence)
+        ) from None

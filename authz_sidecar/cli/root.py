@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from authz_sidecar import __version__
-from authz_sidecar.cli import asks, configs, keys, policies, serving, starting, tokens
+from authz_sidecar.cli import asks, configs, keys, policies, revoking, serving, starting, tokens
 from authz_sidecar.cli.show import ANSWERED_NO, NOT_ANSWERED, WRONG, complain
 from authz_sidecar.errors import AuthzError, ConfigError, PolicyProblems
 
@@ -32,6 +32,8 @@ for command in (
     policies.policy,
     tokens.token,
     keys.keys,
+    revoking.revoke,
+    revoking.revocations,
     starting.completion,
 ):
     cli.add_command(command)
