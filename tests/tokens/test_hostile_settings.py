@@ -1,0 +1,129 @@
+"""Attacks that need a setting: a warm cache, mapped claims, overridden audiences, time edges."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from authz_sidecar.model import Reason, Server
+from authz_sidecar.tokens import base64url
+from authz_sidecar.tokens.issuer import Issuer
+from tests.tokens.attacks import Attack, refuse
+from tests.tokens.makers import (
+    NOW,
+    OTHER_SERVER,
+    SERVER,
+    claim_bytes,
+    header_bytes,
+    issuer,
+    key,
+    sign,
+    token,
+)
+
+MALFORMED, TYPE = Reason.TOKEN_MALFORMED, Reason.TOKEN_TYPE_NOT_ALLOWED
+KEY, SIGNATURE, FOREIGN = Reason.TOKEN_KEY_UNKNOWN, Reason.TOKEN_SIGNATURE_INVALID, Reason.TOKEN_ISSUER_UNKNOWN
+ALGORITHM, AUDIENCE = Reason.TOKEN_ALGORITHM_NOT_ALLOWED, Reason.TOKEN_AUDIENCE_MISMATCH
+EXPIRED, EARLY, CLAIM = Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.TOKEN_CLAIM_MISSING
+# --- a cache that knows a good token
+
+
+def tampered(part: int) -> str:
+    segments = token().split(".")
+    changes = [header_bytes(x=1), claim_bytes(sub="root"), bytes(64)]
+    segments[part] = base64url.encode(changes[part]).decode()
+    return ".".join(segments)
+
+
+CACHE = [
+    *(
+        Attack(words=f"a known token with another {name}", reason=SIGNATURE, before=token,
+               make=lambda part=part: tampered(part))  # type: ignore[misc] # a default binds the loop's value
+        for part, name in enumerate(("header", "payload", "signature"))
+    ),
+    Attack(words="a known token with a space after", reason=MALFORMED, before=token, make=lambda: token() + " "),
+    Attack(words="a known token with a part more", reason=MALFORMED, before=token, make=lambda: token() + ".x"),
+    Attack(words="another token of the known jti", reason=SIGNATURE, before=token,
+           make=lambda: sign(header_bytes(), claim_bytes(sub="root"), key("ES256", "stranger"))),
+    Attack(words="a known token that has ended since", reason=EXPIRED, before=token, wait=330),
+    Attack(words="a known token at another server", reason=AUDIENCE, before=token, server=OTHER_SERVER),
+    Attack(words="a known token at a server of the same audience by another name", reason=AUDIENCE, before=token,
+           server=Server(name="twin", audience=SERVER.audience, audiences={"main": "https://twin.example"})),
+    Attack(words="a known token before it counts, the clock set back", reason=EARLY, before=token, wait=-41),
+]  # fmt: skip
+
+# --- claims that the configuration names
+
+MAPPED = {"roles_claim": "realm_access.roles"}
+
+
+def mapped(**changes: Any) -> Callable[[], list[Issuer]]:
+    return lambda: [issuer(**changes)]
+
+
+CLAIMS = [
+    Attack(words="roles that are not there", reason=CLAIM, issuers=mapped(**MAPPED)),
+    Attack(words="roles that are null", reason=CLAIM, issuers=mapped(roles_claim="r"), make=lambda: token(r=None)),
+    Attack(words="roles that the provider keeps elsewhere", reason=CLAIM, issuers=mapped(groups_claim="groups"),
+           make=lambda: token(groups=["a"], _claim_names={"groups": "src1"})),
+    Attack(words="roles whose parent is kept elsewhere", reason=CLAIM, issuers=mapped(**MAPPED),
+           make=lambda: token(realm_access={"roles": []}, _claim_names={"realm_access": "src1"})),
+    Attack(words="a dotted claim that is kept elsewhere", reason=CLAIM, issuers=mapped(**MAPPED),
+           make=lambda: token(realm_access={"roles": []}, _claim_names={"realm_access.roles": "src1"})),
+    Attack(words="a list of distributed claims that cannot be read", reason=CLAIM, issuers=mapped(roles_claim="r"),
+           make=lambda: token(r=["a"], _claim_names=["r"])),
+    Attack(words="groups that are too many to tell", reason=CLAIM, issuers=mapped(groups_claim="groups"),
+           make=lambda: token(groups=["a"], hasgroups=True)),
+    Attack(words="an optional claim that was cut short", reason=CLAIM, make=lambda: token(_claim_names={"r": "s"}),
+           issuers=mapped(roles_claim="r", optional_claims=frozenset({"r"}))),
+    Attack(words="roles on a string", reason=CLAIM, issuers=mapped(**MAPPED), make=lambda: token(realm_access="roles")),
+    Attack(words="a role with a line end", reason=MALFORMED, issuers=mapped(roles_claim="r"),
+           make=lambda: token(r=["a", "b\nrole:admin"])),
+    Attack(words="a role that is a number", reason=MALFORMED, issuers=mapped(roles_claim="r"),
+           make=lambda: token(r=[7])),
+    Attack(words="a role with a text direction of its own", reason=MALFORMED, issuers=mapped(roles_claim="r"),
+           make=lambda: token(r=["\u2066nimda"])),
+    Attack(words="an address that nobody verified", reason=CLAIM, issuers=mapped(user_claim="email"),
+           make=lambda: token(email="root@ops.example")),
+    Attack(words="an address that is verified by a string", reason=CLAIM, issuers=mapped(user_claim="email"),
+           make=lambda: token(email="root@ops.example", email_verified="true")),
+    Attack(words="an address that is verified by a number", reason=CLAIM, issuers=mapped(user_claim="email"),
+           make=lambda: token(email="root@ops.example", email_verified=1)),
+    Attack(words="a user claim that is not there", reason=CLAIM, issuers=mapped(user_claim="login")),
+    Attack(words="a user claim that is a list", reason=MALFORMED, issuers=mapped(user_claim="login"),
+           make=lambda: token(login=["root"])),
+    Attack(words="a required claim that is not there", reason=CLAIM,
+           issuers=mapped(required_claims=frozenset({"tenant"}))),
+    Attack(words="a required claim that is null", reason=CLAIM, issuers=mapped(required_claims=frozenset({"tenant"})),
+           make=lambda: token(tenant=None)),
+    Attack(words="the usual audience where the issuer has another", reason=AUDIENCE,
+           server=Server(name="ops", audience=SERVER.audience, audiences={"main": "api://ops"})),
+    Attack(words="the audience of another issuer's tokens", reason=AUDIENCE, make=lambda: token(aud="api://ops"),
+           server=Server(name="ops", audience=SERVER.audience, audiences={"other": "api://ops"})),
+    Attack(words="a family that is a number", reason=MALFORMED, issuers=mapped(family_claim="sid"),
+           make=lambda: token(sid=7)),
+]  # fmt: skip
+
+TIMES = [
+    Attack(words="ended at this moment, without leeway", reason=EXPIRED, make=lambda: token(exp=NOW),
+           issuers=mapped(leeway=0.0)),
+    Attack(words="ends a thousandth of a second ago", reason=EXPIRED, make=lambda: token(exp=NOW - 0.001),
+           issuers=mapped(leeway=0.0)),
+    Attack(words="counts in a thousandth of a second", reason=EARLY, make=lambda: token(nbf=NOW + 0.001),
+           issuers=mapped(leeway=0.0)),
+    Attack(words="was issued in a thousandth of a second", reason=EARLY, make=lambda: token(iat=NOW + 0.001),
+           issuers=mapped(leeway=0.0)),
+    Attack(words="ended before it began", reason=EXPIRED, make=lambda: token(exp=NOW - 60, nbf=NOW - 30)),
+    Attack(words="ends and begins in the future", reason=EARLY, make=lambda: token(nbf=NOW + 100, exp=NOW + 200)),
+]  # fmt: skip
+
+ATTACKS = [*CACHE, *CLAIMS, *TIMES]
+
+
+@pytest.mark.parametrize("attack", [pytest.param(one, id=one.words) for one in ATTACKS])
+async def test_an_attack_is_refused_for_its_own_reason(attack: Attack) -> None:
+    await refuse(attack)
+
+
+def test_no_attack_stands_twice() -> None:
+    assert len({one.words for one in ATTACKS}) == len(ATTACKS)
