@@ -12,7 +12,7 @@ from authz_sidecar.app.latest import latest
 from authz_sidecar.errors import NotReady, Problem
 from authz_sidecar.events import SCHEMA_VERSION, AdminEvent
 from authz_sidecar.model import Server
-from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Outcome, Refused, Unchanged
+from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Refused, Reminded, Told, Unchanged
 from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.server import reports
 
@@ -44,7 +44,7 @@ class Telling:
         self._counts = counts
         self._log = structlog.get_logger("authz_sidecar.policy")
 
-    def __call__(self, outcome: Outcome) -> None:
+    def __call__(self, outcome: Told) -> None:
         """Tell it."""
         match outcome:
             case Applied():
@@ -63,6 +63,8 @@ class Telling:
                 for problem in outcome.problems:
                     self._log.error("policy_waits", at=_place(problem), problem=problem.message)
                 self._say("confirmation_needed", outcome.revision, problems=outcome.problems)
+            case Reminded():
+                self._warn(outcome.warnings)
             case _:
                 assert_never(outcome)
 
@@ -113,6 +115,7 @@ class Desk:
 
     async def status(self) -> reports.StatusReport:
         """Tell the state."""
+        self._store.remind()
         now = self._store.status
         return reports.StatusReport(
             version=__version__,

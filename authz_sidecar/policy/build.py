@@ -1,17 +1,19 @@
 """Makes a policy from files: parse, validate, compile, run its own tests."""
 
 import asyncio
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import expect, files
+from authz_sidecar.policy.ending import EndingPolicy, ending
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.lint import ANY_KIND, lint
 from authz_sidecar.policy.parse import POLICY, Parsed, parse
 from authz_sidecar.policy.validate import validate
-from authz_sidecar.ports import CompiledPolicy, Policy, PolicyEngine
+from authz_sidecar.ports import Clock, CompiledPolicy, Policy, PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
 
 
@@ -28,6 +30,10 @@ class Setting:
     hierarchy: ScopeHierarchy
     carried: frozenset[str] = ANY_KIND
     """The kinds of names that a token can carry, for example `user:`."""
+    plain_subjects: bool = False
+    """Whether the subjects of `policy.csv` have no prefix."""
+    clock: Clock = time.time
+    """By which grants end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,10 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
     policy, ran = None, 0
     if compiled is not None:
         policy = Policy(revision=revision, rules=parsed.rules, compiled=compiled)
+        # By the rows as they stand: an expectation must not fail, and a restart not be refused, because time goes by.
         ran = await expect.run(policy, setting.servers, setting.hierarchy, found)
+        if ending(parsed.rules):
+            policy = replace(policy, compiled=EndingPolicy(compiled, parsed.rules, setting.clock))
     return Built(
         revision=revision,
         rules=parsed.rules,

@@ -9,6 +9,7 @@ from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Setting, build
+from authz_sidecar.policy.ending import ending, reminders
 from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
@@ -61,7 +62,7 @@ async def check(
     return Report(
         rules=built.rules,
         problems=built.problems,
-        warnings=built.warnings,
+        warnings=built.warnings + reminders(ending(built.rules), setting.clock()),
         expectations_run=built.expectations_run,
         revision=built.revision,
     )

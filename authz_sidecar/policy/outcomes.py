@@ -45,7 +45,20 @@ class NeedsConfirmation:
     warnings: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded:
+    """Nothing was loaded, but a grant of the policy in force has ended or soon will."""
+
+    revision: Revision
+    """In force."""
+    warnings: tuple[Problem, ...]
+
+
 Outcome = Applied | Unchanged | Refused | NeedsConfirmation
+"""What becomes of a load."""
+
+Told = Outcome | Reminded
+"""What a store tells."""
 
 
 class Origin(StrEnum):

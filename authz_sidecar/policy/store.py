@@ -11,13 +11,25 @@ from authz_sidecar.model import Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.findings import bounded
+from authz_sidecar.policy.ending import ending, reminders
 from authz_sidecar.policy.last_good import Copy, LastGood
 from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.policy.losses import Size, loss
-from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Outcome, Refused, StoreStatus, Unchanged
+from authz_sidecar.policy.outcomes import (
+    Applied,
+    NeedsConfirmation,
+    Origin,
+    Outcome,
+    Refused,
+    Reminded,
+    StoreStatus,
+    Told,
+    Unchanged,
+)
 from authz_sidecar.policy.parse import POLICY
+from authz_sidecar.policy.source import Directory, Source
 from authz_sidecar.ports import Clock, Policy, PolicyEngine
-from authz_sidecar.rules import ScopeHierarchy
+from authz_sidecar.rules import Membership, Rule, ScopeHierarchy
 
 _MOST_WARNINGS: Final = 100
 
@@ -37,13 +49,14 @@ class PolicyStore:
         hierarchy: ScopeHierarchy,
         carried: frozenset[str] = ANY_KIND,
         clock: Clock,
-        tell: Callable[[Outcome], None],
+        tell: Callable[[Told], None],
+        source: Source | None = None,
     ) -> None:
-        """Take what a policy is held against; `servers` is by name.
+        """Take what a policy is held against; `servers` is by name, `source` is the directory unless it is given.
 
         `tell` hears the outcome of every load; it must not raise.
         """
-        self.directory: Final = directory
+        self.source: Final[Source] = source or Directory(directory)
         self._setting = Setting(
             engine=engine,
             servers=servers,
@@ -51,6 +64,7 @@ class PolicyStore:
             claim_mapping=claim_mapping,
             hierarchy=hierarchy,
             carried=carried,
+            clock=clock,
         )
         self._last_good = LastGood(state_dir / "last-good", claim_mapping)
         self._clock = clock
@@ -63,6 +77,8 @@ class PolicyStore:
         self._seen: files.Signature | None = None
         self._unread = False
         self._failures = 0
+        self._ending: tuple[Rule | Membership, ...] = ()
+        self._reminders: tuple[Problem, ...] = ()
 
     @property
     def current(self) -> Policy:
@@ -104,7 +120,7 @@ class PolicyStore:
         `confirm` also takes an edit that loses most of the policy. A call that is cancelled changes nothing.
         """
         async with self._lock:
-            self._seen = await asyncio.to_thread(files.signature, self.directory)
+            self._seen = await asyncio.to_thread(self.source.signature)
             outcome = await self._load(confirm=confirm)
             self._tell(outcome)
             return outcome
@@ -112,15 +128,24 @@ class PolicyStore:
     def fail(self, error: Exception) -> None:
         """Take note that a load broke on an error of ours; what is in force stays."""
         self._failures += 1
-        problem = Problem(
-            str(self.directory), 0, 0, "internal", f"could not be loaded: {type(error).__name__}: {error}"
-        )
+        problem = Problem(self.source.place, 0, 0, "internal", f"could not be loaded: {type(error).__name__}: {error}")
         self._publish(replace(self._status, stale=True, problems=(problem,)))
         self._tell(Refused(revision=self._status.revision, problems=(problem,)))
 
+    def remind(self) -> None:
+        """Tell what has ended since, or ends soon; decisions go by the clock and need no reminder."""
+        known, fresh = self._reminders, self._due()
+        if self._policy is None or known == fresh:
+            return
+        self._reminders = fresh
+        loaded = self._status.warnings[: len(self._status.warnings) - len(known)]
+        self._publish(replace(self._status, warnings=loaded + fresh))
+        if news := tuple(found for found in fresh if found not in known):
+            self._tell(Reminded(revision=self._policy.revision, warnings=news))
+
     async def _load(self, *, confirm: bool) -> Outcome:
         try:
-            found = await asyncio.to_thread(files.read, self.directory)
+            found = await asyncio.to_thread(self.source.read)
         except PolicyProblems as error:
             self._unread = True
             return await self._refuse(error.problems)
@@ -162,6 +187,7 @@ class PolicyStore:
         previous = self._status.revision
         # INVARIANT: from here on nothing waits: policy, state and word of it change together.
         status = self._swap(policy, files.digest(found), Origin.FILES)
+        warnings += self._reminders
         self._publish(replace(status, stale=False, problems=(), warnings=warnings, confirmation_needed=False))
         if previous == policy.revision:
             return Unchanged(revision=policy.revision, warnings=warnings)
@@ -205,12 +231,15 @@ class PolicyStore:
 
     def _recover(self, copy: Copy, before: Built, policy: Policy) -> None:
         status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD)
-        self._publish(replace(status, stale=True, warnings=bounded(before.warnings, _MOST_WARNINGS)))
+        warnings = bounded(before.warnings, _MOST_WARNINGS) + self._reminders
+        self._publish(replace(status, stale=True, warnings=warnings))
 
     def _swap(self, policy: Policy, digest: str, origin: Origin) -> StoreStatus:
         """Put a policy in force, and give the state that goes with it."""
         same = policy.revision == self._status.revision
         self._policy, self._digest = policy, digest
+        self._ending = ending(policy.rules)
+        self._reminders = self._due()
         return replace(
             self._status,
             revision=policy.revision,
@@ -219,6 +248,9 @@ class PolicyStore:
             rules=len(policy.rules.rules),
             memberships=len(policy.rules.memberships),
         )
+
+    def _due(self) -> tuple[Problem, ...]:
+        return reminders(self._ending, self._clock()) if self._ending else ()
 
     def _publish(self, status: StoreStatus) -> None:
         if status != self._status:

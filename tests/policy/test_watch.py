@@ -200,7 +200,7 @@ async def test_files_that_could_not_be_read_are_tried_again_without_an_edit(tmp_
     if mended:
         (policies / "policy.csv").unlink()
         write(policies, shipped())
-        store._seen = watching.files.signature(policies)
+        store._seen = store.source.signature()
     watcher = watching._Watcher(store, 3.0, lambda: float(next(clock)))
     for _ in range(20):
         await watcher.look()
