@@ -25,8 +25,21 @@ from tests.tokens.hostile_makers import (
     with_claim,
 )
 from tests.tokens.makers import (
-    CANARY, DROP, ISSUER, NOW, OTHER_SERVER, SERVER, Clock, claim_bytes, claims, forge, header_bytes,
-    issuer, key, sign, token,
+    CANARY,
+    DROP,
+    ISSUER,
+    NOW,
+    OTHER_SERVER,
+    SERVER,
+    Clock,
+    claim_bytes,
+    claims,
+    forge,
+    header_bytes,
+    issuer,
+    key,
+    sign,
+    token,
 )  # fmt: skip
 
 MISSING, MALFORMED = Reason.TOKEN_MISSING, Reason.TOKEN_MALFORMED
