@@ -50,9 +50,9 @@ def check(
     config_path: Path,
     json_: bool,
 ) -> int:
-    """Ask a running sidecar: may the bearer of the token do METHOD on TOOL?
+    """Ask a running sidecar one question.
 
-    Exits with 0 when allowed, 1 when denied, 3 when there is no answer.
+    May the bearer of the token do METHOD on TOOL? Exits with 0 when allowed, 1 when denied, 3 when there is no answer.
 
     Example: authz-sidecar check tools/call create_ticket --token-file alice.token
     """

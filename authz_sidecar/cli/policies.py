@@ -39,9 +39,9 @@ def _problems(report: Any) -> dict[str, list[dict[str, object]]]:
 @config_option
 @as_json
 def lint(directory: Path | None, config_path: Path, json_: bool) -> int:
-    """Find every mistake in the policy files of DIRECTORY (default: the configured one), each with file:line:column.
+    """Find every mistake in the policy files.
 
-    Nothing that runs is touched. Exits with 1 when there are problems; warnings alone exit with 0.
+    Those of DIRECTORY, or else the configured ones; each mistake with file:line:column. Nothing that runs is touched. Exits with 1 when there are problems; warnings alone exit with 0.
     """
     report = _report(config_path, directory)
     if json_:
@@ -63,7 +63,10 @@ def lint(directory: Path | None, config_path: Path, json_: bool) -> int:
 @config_option
 @as_json
 def run_expectations(directory: Path | None, config_path: Path, json_: bool) -> int:
-    """Run expectations.csv against the policy files of DIRECTORY (default: the configured one)."""
+    """Run the policy's own tests, expectations.csv.
+
+    Those of DIRECTORY, or else the configured ones. Exits with 1 when one fails.
+    """
     report = _report(config_path, directory)
     if json_:
         dump(
@@ -113,7 +116,7 @@ def status(config_path: Path, json_: bool) -> int:
 @config_option
 @as_json
 def reload(confirm: bool, config_path: Path, json_: bool) -> int:
-    """Tell a running sidecar to read the files now. Exits with 1 when the edit is refused."""
+    """Make a running sidecar read the files now. Exits with 1 when the edit is refused."""
     with client.admin(client.admin_target(config_path)) as stub:
         answer: Any = stub.ReloadPolicy(pb.ReloadPolicyRequest(confirm=confirm), timeout=client.DEADLINE_SECONDS)
     taken = answer.outcome in (pb.ReloadPolicyResponse.OUTCOME_APPLIED, pb.ReloadPolicyResponse.OUTCOME_UNCHANGED)

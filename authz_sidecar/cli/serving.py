@@ -12,9 +12,9 @@ from authz_sidecar.cli.show import YES, config_option
 @config_option
 @click.option("--log-json/--log-text", "log_json", default=None, help="Default: text on a terminal, JSON in a pipe.")
 def serve(config_path: Path, log_json: bool | None) -> int:
-    """Answer until SIGTERM or Ctrl-C; calls in flight are finished first.
+    """Run the sidecar until SIGTERM or Ctrl-C.
 
-    An edit of the policy files is live within a second; a broken one is refused, and the last good policy stays.
+    Calls in flight are finished first. An edit of the policy files is live within a second; a broken one is refused, and the last good policy stays.
     """
     from authz_sidecar import app, configfile, oplog
 

@@ -32,9 +32,10 @@ def fits(audience: str) -> bool:
 @click.option("--audience", default="http://127.0.0.1:8000/mcp", show_default=True, help="Its public URL.")
 @as_json
 def init(directory: Path, server: str, audience: str, json_: bool) -> int:
-    """Write a commented configuration, policy, expectations and a development key into DIRECTORY.
+    """Write a first configuration that runs as it is.
 
-    They load as they are. Nothing that exists is overwritten.
+    DIRECTORY gets a commented configuration, a policy with its expectations, and a development key. Nothing that
+    exists is overwritten.
     """
     from pydantic import ValidationError
 
@@ -66,9 +67,9 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
     say("\nThe key in [bold]keys/[/] is for development: everything it signs is marked so. Next:\n")
     for line in (
         f"{prefix}authz-sidecar serve",
-        "authz-sidecar token mint --sub alice > alice.token        # in a second terminal",
+        "authz-sidecar token mint --sub alice > alice.token   # in a second terminal",
         "authz-sidecar check tools/call echo --token-file alice.token",
-        "$EDITOR policies/policy.csv                               # save: it is live within a second",
+        "$EDITOR policies/policy.csv                          # live a second after saving",
     ):
         say(f"  {escape(line)}")
     return YES
