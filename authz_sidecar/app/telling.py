@@ -104,8 +104,10 @@ class Desk:
         engine: str,
         servers: tuple[Server, ...],
         development: tuple[str, ...],
+        troubles: Callable[[], tuple[Problem, ...]] = tuple,
     ) -> None:
-        """Take the store, what tells each revocation epoch, and what never changes while we run."""
+        """Take the store, what tells each revocation epoch and what is wrong elsewhere, and what never changes."""
+        self._troubles = troubles
         self._store = store
         self._epochs = epochs
         self._engine = engine
@@ -130,7 +132,7 @@ class Desk:
             memberships=now.memberships,
             stale=now.stale,
             problems=now.problems,
-            warnings=now.warnings,
+            warnings=now.warnings + self._troubles(),
             development_issuers=self._development,
             confirmation_needed=now.confirmation_needed,
         )
