@@ -14,6 +14,8 @@ import structlog
 
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
+from authz_sidecar.app.issuers import known
+from authz_sidecar.app.keytelling import KeyTelling
 from authz_sidecar.app.revocations import revocations
 from authz_sidecar.app.revoking import Audited, RevocationDesk, learned
 from authz_sidecar.app.state import taken
@@ -100,12 +102,13 @@ class Sidecar:
     def __init__(self, config: Config) -> None:
         """Build; raises `ConfigError`. Nothing is opened but the decision log."""
         servers = translate.servers(config)
-        issuers = translate.issuers(config)
         hierarchy = translate.hierarchy(config)
         engine = registry.load(config.policy.engine)
         tcp = translate.tcp(config)
         extra = frozenset().union(*(server.methods for server in servers.values()))
         self.metrics = Metrics(servers=servers, methods=extra)
+        self._known = known(config, tell=KeyTelling(self.metrics))
+        issuers = self._known.issuers
         new_id = new_ids()
         self._ledger = open_ledger(config)
         self.store = PolicyStore(
@@ -138,6 +141,7 @@ class Sidecar:
             engine=engine.name,
             servers=tuple(servers.values()),
             development=self._development,
+            troubles=self._known.problems,
         )
         self._grpc = GrpcServer(
             decider=decider,
@@ -157,6 +161,7 @@ class Sidecar:
             host, _, port = config.http.bind.rpartition(":")
             app = http_app(metrics=self.metrics, not_ready=self._not_ready, hosts=config.http.allowed_hosts)
             self._http = HttpServer(app, host=host.strip("[]"), port=int(port))
+        self.metrics.keys(self._known.ages)
         self.metrics.audit(lines=lambda: self._ledger.lines, dropped=lambda: self._ledger.dropped)
         self.metrics.revocations(kept=lambda: len(self.revocations), stale=lambda: self.revocations.stale)
         self._closing = False
@@ -167,6 +172,8 @@ class Sidecar:
         _log.info("starting", version=__version__, engine=self._engine)
         for alias in self._development:
             _log.warning("development_issuer", issuer=alias, note="its keys are for development; replace them")
+        for keys in self._known.changing.values():  # before the doors open: the first questions find a fetch under way
+            self._keep(keys.run())
         targets = await self._grpc.start()
         http = await self._http.start() if self._http else None
         self._keep(self._follow())
@@ -190,6 +197,7 @@ class Sidecar:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._known.close()
         await self.revocations.close()
         if self._begun:  # one that never answered leaves no word in a log that may be another one's
             self._admin("stop", "stopped")

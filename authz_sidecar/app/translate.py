@@ -2,14 +2,13 @@
 
 from types import MappingProxyType
 
+from authz_sidecar.app.issuers import known
 from authz_sidecar.config import Config
-from authz_sidecar.config import Issuer as IssuerConfig
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.model import Mode, Server
 from authz_sidecar.rules import ScopeHierarchy
 from authz_sidecar.server.listen import Tcp, Tls
 from authz_sidecar.tokens.issuer import Issuer
-from authz_sidecar.tokens.keys import load_keys, load_secret
 
 
 def servers(config: Config) -> dict[str, Server]:
@@ -27,44 +26,8 @@ def servers(config: Config) -> dict[str, Server]:
 
 
 def issuers(config: Config) -> tuple[Issuer, ...]:
-    """Read the keys of every issuer; raises `ConfigError`."""
-    several = len(config.issuers) > 1
-    found = tuple(_issuer(config, one, qualify=several) for one in config.issuers)
-    if development := [one.alias for one in found if one.development]:
-        # A key that lies beside the configuration must never open what other people rely on.
-        if several:
-            raise ConfigError(
-                f"the issuer `{development[0]}` is for development and cannot stand beside another issuer"
-            )
-        if config.listen.tls_cert_file:
-            raise ConfigError(f"the issuer `{development[0]}` is for development: remove TLS and listen on loopback")
-    return found
-
-
-def _issuer(config: Config, one: IssuerConfig, *, qualify: bool) -> Issuer:
-    keys = (
-        load_secret(config.at(one.secret_file))
-        if one.secret_file
-        else load_keys(config.at(one.jwks_file or one.pem_file))
-    )
-    return Issuer(
-        alias=one.alias,
-        issuer=one.issuer,
-        algorithms=frozenset(one.algorithms),
-        keys=keys,
-        user_claim=one.user_claim,
-        roles_claim=one.roles_claim,
-        groups_claim=one.groups_claim,
-        family_claim=one.family_claim,
-        qualify=qualify,
-        leeway=float(one.leeway_seconds),
-        types=frozenset(one.token_types),
-        required_claims=frozenset(one.required_claims),
-        required_values={claim: frozenset(values) for claim, values in one.required_values.items()},
-        optional_claims=frozenset(one.optional_claims),
-        client_tokens=one.client_tokens,
-        development=one.development or any(key.development for key in keys.keys),
-    )
+    """Build every issuer, for a look: nothing on the web is fetched; raises `ConfigError`."""
+    return known(config).issuers
 
 
 def hierarchy(config: Config) -> ScopeHierarchy:

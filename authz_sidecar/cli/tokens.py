@@ -1,5 +1,6 @@
 """`authz-sidecar token`: make a token for development, and explain any token without trusting it."""
 
+import asyncio
 import json
 import secrets
 import time
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from authz_sidecar import strictjson
 from authz_sidecar.cli.asks import read_token
-from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, config_option, dump, err, say
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, err, say
 from authz_sidecar.errors import ConfigError
 
 _DEEPEST: Final = 8
@@ -150,7 +151,11 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
         raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(known)}")
     only = known[server] if server else next(iter(known.values())) if len(known) == 1 else None
     text = read_token("-") if token_text == "-" else token_text  # noqa: S105 - standard input
-    found = inspect(text, app.issuers(config), only, time.time)
+    registry = app.known(config)
+    asyncio.run(registry.fill())
+    for problem in registry.problems():
+        complain(str(problem))
+    found = inspect(text, registry.issuers, only, time.time)
     if json_:
         dump(_as_json(found))
     else:

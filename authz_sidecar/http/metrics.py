@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from authz_sidecar.errors import AuthzError
@@ -47,6 +47,9 @@ class Metrics:
             "authz_policy_loaded_timestamp_seconds", "When the policy in force went live.", registry=self.registry
         )
         self._reloads = Counter("authz_policy_reloads", "Edits, by outcome.", ["outcome"], registry=self.registry)
+        self._fetches = Counter(
+            "authz_key_fetches", "Looks at the keys of an issuer.", ["issuer", "outcome"], registry=self.registry
+        )
 
     def answered(self, seconds: float) -> None:
         """Note how long a question took."""
@@ -97,6 +100,14 @@ class Metrics:
             registry=self.registry,
         ).set_function(stale)
 
+    def key_fetch(self, issuer: str, outcome: str) -> None:
+        """Count a look at the keys of a configured issuer."""
+        self._fetches.labels(issuer, outcome).inc()
+
+    def keys(self, ages: Callable[[], Mapping[str, float]]) -> None:
+        """Show how old the keys of issuers on the web are, read when somebody looks."""
+        self.registry.register(_KeyAges(ages))
+
     def render(self) -> bytes:
         """Give all metrics in the text format."""
         return generate_latest(self.registry)
@@ -141,3 +152,19 @@ class _AuditCounts(Collector):
         """Read them now."""
         for name, count in self._counts.items():
             yield CounterMetricFamily(f"authz_audit_{name}", self._SAYS[name], value=count())
+
+
+class _KeyAges(Collector):
+    """The age of each issuer's keys."""
+
+    def __init__(self, ages: Callable[[], Mapping[str, float]]) -> None:
+        self._ages = ages
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Read them now."""
+        family = GaugeMetricFamily(
+            "authz_keys_age_seconds", "Since the issuer last confirmed its keys.", labels=["issuer"]
+        )
+        for issuer, age in self._ages().items():
+            family.add_metric([issuer], age)
+        yield family
