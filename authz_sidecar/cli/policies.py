@@ -41,7 +41,8 @@ def _problems(report: Any) -> dict[str, list[dict[str, object]]]:
 def lint(directory: Path | None, config_path: Path, json_: bool) -> int:
     """Find every mistake in the policy files.
 
-    Those of DIRECTORY, or else the configured ones; each mistake with file:line:column. Nothing that runs is touched. Exits with 1 when there are problems; warnings alone exit with 0.
+    Those of DIRECTORY, or else the configured ones; each mistake with file:line:column. Nothing that runs is touched.
+    Exits with 1 when there are problems; warnings alone exit with 0.
     """
     report = _report(config_path, directory)
     if json_:

@@ -14,7 +14,8 @@ from authz_sidecar.cli.show import YES, config_option
 def serve(config_path: Path, log_json: bool | None) -> int:
     """Run the sidecar until SIGTERM or Ctrl-C.
 
-    Calls in flight are finished first. An edit of the policy files is live within a second; a broken one is refused, and the last good policy stays.
+    Calls in flight are finished first. An edit of the policy files is live within a second; a broken one is refused,
+    and the last good policy stays.
     """
     from authz_sidecar import app, configfile, oplog
 
