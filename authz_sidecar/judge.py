@@ -23,6 +23,8 @@ async def judge(
     The permission is judged first, then the scopes, so nobody learns the scopes of a tool that they may not use.
     Raises `EngineError` when the engine cannot answer.
     """
+    if _is_unclear(policy, principal):
+        return Decision(allowed=False, reason=Reason.TOKEN_CLAIM_MISSING)
     entry = methods.find(asked.method, server.methods)
     if entry is None:
         return Decision(allowed=False, reason=Reason.METHOD_UNKNOWN)
@@ -34,7 +36,7 @@ async def judge(
         implied = await _verdict(policy, principal, server.name, *follows)
         if entry.kind is not Kind.LIST:
             verdict = _both(verdict, implied)
-        elif not _overrules(verdict, server.name, *follows):
+        elif not _overrules(verdict, follows[0]):
             verdict = implied
     if not verdict:
         reason = Reason.DENIED_BY_RULE if verdict.denies else Reason.NO_MATCHING_RULE
@@ -51,6 +53,15 @@ async def judge(
         rules=_refs(verdict.allows),
         required_scopes=tuple(sorted(needed)),
     )
+
+
+def _is_unclear(policy: Policy, principal: Principal) -> bool:
+    """Say whether the policy has no prefixes and a role that is called like this user.
+
+    Its rows could mean either, and the token lacks what would tell: that is a missing claim, and the remedy is another
+    `user_claim` or a policy with prefixes.
+    """
+    return principal.user in policy.rules.namesakes
 
 
 async def _verdict(policy: Policy, who: Principal, server: str, method: str, tool: str) -> Verdict:
@@ -83,14 +94,15 @@ def _both(own: Verdict, implied: Verdict) -> Verdict:
     )
 
 
-def _overrules(own: Verdict, server: str, method: str, tool: str) -> bool:
+def _overrules(own: Verdict, method: str) -> bool:
     """Say whether a row names the list itself, and not only what it lists as well.
 
     A row for `*` or `tools/*` speaks to `tools/list` and to `tools/call`; it is counted with the call, so that a
     list shows what could be called. A row for `tools/list` speaks to the list alone, and is the last word.
     """
     rows: tuple[Rule, ...] = (*own.allows, *own.denies)
-    return any(not row.speaks_to(server, method, tool) for row in rows)
+    # The server and the tool are those of the list; a row may mean the tool by a group that it is in.
+    return any(not row.method.matches(method) for row in rows)
 
 
 def _refs(rules: tuple[Rule, ...]) -> tuple[RuleRef, ...]:

@@ -68,7 +68,10 @@ class CompiledPolicy(Protocol):
 
 
 class PolicyEngine(Protocol):
-    """Turns checked rows into something that answers."""
+    """Turns checked rows into something that answers.
+
+    An engine that also reads `Rules.foreign` says so by an attribute `foreign = True`; others never get such rules.
+    """
 
     @property
     def name(self) -> str:

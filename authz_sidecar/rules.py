@@ -109,6 +109,27 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRule:
+    """A `p` row whose fields only Casbin can compare."""
+
+    values: tuple[str, ...]
+    """The fields behind the `p` as they stand, but for the subject, which is a name as the policy spells it."""
+    rule: Rule
+    """The row for people to find it; its patterns mean nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """The `p` rows of a policy by a model that only Casbin can evaluate.
+
+    They stand apart from the others, so that an engine that does not know of them denies.
+    """
+
+    model: str
+    rows: tuple[ForeignRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All rows of one policy."""
 
@@ -120,6 +141,14 @@ class Rules:
     expectations: tuple[Expectation, ...] = ()
     model: str = ""
     """The text of `model.conf`, for engines that read one."""
+    foreign: Foreign | None = None
+    namesakes: frozenset[str] = frozenset()
+    """Users whose tokens are refused, because the policy has no prefixes and a role of the same name."""
+
+    @property
+    def size(self) -> int:
+        """Count the `p` rows."""
+        return len(self.rules) + (0 if self.foreign is None else len(self.foreign.rows))
 
     def required_scopes(self, server: str, method: str, tool: str) -> frozenset[str]:
         """Give all scopes of a call: the rows that match add up."""

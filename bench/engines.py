@@ -20,7 +20,7 @@ from random import Random
 import casbin
 from casbin.model.model_fast import FastModel
 
-from authz_sidecar.engines.casbin import CasbinEngine
+from authz_sidecar.engines.casbin import PycasbinEngine
 from authz_sidecar.engines.index import IndexEngine
 from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import CompiledPolicy
@@ -149,7 +149,7 @@ def askers(bed: Bed, size: int) -> dict[str, Asker]:
     new = casbin.Enforcer.new_model
     return found | {
         "plain": engine(PlainEngine().compile(bed.rules)),
-        "casbin": engine(CasbinEngine().compile(bed.rules)),
+        "casbin": engine(PycasbinEngine().compile(bed.rules)),
         "Enforcer": raw(bed, casbin.Enforcer(new(text=RAW_MODEL))),
         "FastEnforcer": raw(bed, _fast()),
     }

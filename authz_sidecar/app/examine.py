@@ -40,7 +40,7 @@ async def examine(config: Config, directory: Path | None = None) -> Report:
         expectations_run=found.expectations_run,
         revision=found.revision or "",
         summary=(
-            f"{len(rows.rules)} rules, {len(rows.memberships)} memberships, {len(rows.scopes)} scope rows, "
+            f"{rows.size} rules, {len(rows.memberships)} memberships, {len(rows.scopes)} scope rows, "
             f"{found.expectations_run} expectations hold"
         ),
     )

@@ -1,4 +1,4 @@
-"""The Casbin engine: pycasbin answers yes or no, the plain engine names the rows, and the two must agree.
+"""The Casbin engines: the default compiles what it can mean exactly, the other always asks pycasbin as well.
 
 The only file that imports casbin. Its loader never sees a file, and its role manager is ours. The traps that this
 file is built round are each named where they are met; the cost is linear, about 10 µs a row and question.
@@ -13,9 +13,13 @@ import casbin
 from casbin.rbac import RoleManager
 from casbin.util.log import DEFAULT_LOGGING
 
+from authz_sidecar.engines.foreign import Caller, ForeignPolicy
+from authz_sidecar.engines.index import IndexPolicy
+from authz_sidecar.engines.membership import Names
 from authz_sidecar.engines.plain import PlainPolicy
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
-from authz_sidecar.rules import Pattern, Rules, Verdict
+from authz_sidecar.ports import CompiledPolicy
+from authz_sidecar.rules import Foreign, Pattern, Rules, Verdict
 
 DEFAULT_MODEL: Final = """\
 [request_definition]
@@ -45,7 +49,7 @@ _MATCHER: Final = frozenset(
 )
 
 
-class CasbinPolicy:
+class PycasbinPolicy:
     """A policy inside a Casbin enforcer.
 
     `judge` lets others in before a question and never in its middle, so questions on one event loop cannot mix. It
@@ -94,19 +98,35 @@ class CasbinPolicy:
 
 
 class CasbinEngine:
-    """Fills a Casbin enforcer with checked rows."""
+    """Compiles rows that our index can mean exactly; the others it leaves to pycasbin."""
 
     name: Final = "casbin"
+    foreign: Final = True
 
-    def compile(self, rules: Rules) -> CasbinPolicy:
+    def compile(self, rules: Rules) -> CompiledPolicy:
+        """Build the index, or where only Casbin can read the model, its enforcer; raises `PolicyProblems`."""
+        return IndexPolicy(rules) if rules.foreign is None else _foreign_policy(rules, rules.foreign)
+
+
+class PycasbinEngine:
+    """Fills a Casbin enforcer with checked rows: pycasbin says yes or no, the plain engine names the rows."""
+
+    name: Final = "pycasbin"
+    foreign: Final = True
+
+    def compile(self, rules: Rules) -> CompiledPolicy:
         """Build the enforcer; raises `PolicyProblems` when the model means something else than the rows."""
-        model = _model(rules.model or DEFAULT_MODEL)
-        # Set at once: `add_policy` compares each row with all others. Patterns go in as what they are, not as text, so
-        # that a literal star, a comma or a quote has nothing to survive.
-        model["p"]["p"].policy = [
-            [rule.subject, rule.server, rule.method, rule.tool, rule.effect.value] for rule in rules.rules
-        ]
-        return CasbinPolicy(rules, _enforcer(model))
+        return _own_policy(rules) if rules.foreign is None else _foreign_policy(rules, rules.foreign)
+
+
+def _own_policy(rules: Rules) -> PycasbinPolicy:
+    model = _model(rules.model or DEFAULT_MODEL)
+    # Set at once: `add_policy` compares each row with all others. Patterns go in as what they are, not as text, so
+    # that a literal star, a comma or a quote has nothing to survive.
+    model["p"]["p"].policy = [
+        [rule.subject, rule.server, rule.method, rule.tool, rule.effect.value] for rule in rules.rules
+    ]
+    return PycasbinPolicy(rules, _enforcer(model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +180,33 @@ def _refusal(message: str) -> PolicyProblems:
     return PolicyProblems([Problem("model.conf", 0, 0, "model-not-understood", message)])
 
 
-def _enforcer(model: Any) -> Any:
+def _foreign_policy(rules: Rules, foreign: Foreign) -> ForeignPolicy:
+    try:
+        model: Any = casbin.Enforcer.new_model(text=foreign.model)
+        names = Names(rules)
+        return ForeignPolicy(rules, foreign, _enforcer(model, g=_Links(), g2=_Groups(names)))
+    except Exception as error:
+        raise _refusal(f"casbin cannot use this model: {error}") from error
+
+
+class _Links(RoleManager):  # type: ignore[misc] # casbin publishes no types
+    """Our meaning of `g(r.sub, p.sub, r.dom)` in a model that only Casbin can read."""
+
+    def has_link(self, name1: Caller, name2: str, *domain: str) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return name1.holds(name2, *(domain or (None,)))
+
+
+class _Groups(RoleManager):  # type: ignore[misc] # casbin publishes no types
+    """Our meaning of `g2(r.obj, p.obj)` there."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def has_link(self, name1: str, name2: str, *_domain: str) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return name2 in (self._names.of_tool(name1) or (name1,))
+
+
+def _enforcer(model: Any, **links: Any) -> Any:
     # Building an enforcer disables loggers that are not ours; put them back as they were.
     loggers = [logging.getLogger(name) for name in DEFAULT_LOGGING["loggers"]]
     before = [logger.disabled for logger in loggers]
@@ -172,7 +218,9 @@ def _enforcer(model: Any) -> Any:
     # Every denial would be logged as a warning with the caller's names; the decision log is the place for that.
     enforcer.logger = logging.Logger("silent")  # noqa: LOG001 - registered nowhere, so nobody can switch it on
     enforcer.logger.disabled = True
-    enforcer.set_role_manager(_Holds())
+    for key, link in (links or {"g": _Holds()}).items():
+        if key in model["g"]:
+            enforcer.set_named_role_manager(key, link)
     enforcer.build_role_links()
     enforcer.add_function("match", _match)
     return enforcer

@@ -11,7 +11,7 @@ from authz_sidecar.policy import expect, files
 from authz_sidecar.policy.ending import EndingPolicy, ending
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.lint import ANY_KIND, lint
-from authz_sidecar.policy.parse import POLICY, Parsed, parse
+from authz_sidecar.policy.parse import MODEL, POLICY, Parsed, parse
 from authz_sidecar.policy.validate import validate
 from authz_sidecar.ports import Clock, CompiledPolicy, Policy, PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
@@ -75,11 +75,15 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
 def _compile(
     found_files: Mapping[str, bytes], setting: Setting, found: Findings
 ) -> tuple[Parsed, CompiledPolicy | None]:
-    parsed = parse(found_files, found)
+    parsed = parse(found_files, found, plain=setting.plain_subjects)
     validate(parsed, setting.servers, setting.qualified_by, found)
     if found.problems:
         return parsed, None
     lint(parsed, setting.servers, setting.carried, found)
+    if parsed.rules.foreign is not None and getattr(setting.engine, "foreign", False) is not True:
+        message = f"only Casbin can read this model, and the engine `{setting.engine.name}` does not ask it"
+        found.error(MODEL, 0, 0, "engine", f"{message}; configure `casbin`")
+        return parsed, None
     try:
         return parsed, setting.engine.compile(parsed.rules)
     except PolicyProblems as error:

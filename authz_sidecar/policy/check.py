@@ -39,6 +39,7 @@ async def check(
     servers: Mapping[str, Server],
     qualified_by: frozenset[str] = frozenset(),
     claim_mapping: bytes = b"",
+    plain_subjects: bool = False,
     hierarchy: ScopeHierarchy | None = None,
     carried: frozenset[str] = ANY_KIND,
 ) -> Report:
@@ -51,6 +52,7 @@ async def check(
         servers=servers,
         qualified_by=qualified_by,
         claim_mapping=claim_mapping,
+        plain_subjects=plain_subjects,
         hierarchy=hierarchy or ScopeHierarchy(),
         carried=carried,
     )

@@ -16,7 +16,7 @@ class Size:
     @classmethod
     def of(cls, rules: Rules) -> "Size":
         """Count the rows."""
-        return cls(rules=len(rules.rules), memberships=len(rules.memberships), scopes=len(rules.scopes))
+        return cls(rules=rules.size, memberships=len(rules.memberships), scopes=len(rules.scopes))
 
     @property
     def rows(self) -> int:

@@ -46,6 +46,7 @@ class PolicyStore:
         servers: Mapping[str, Server],
         qualified_by: frozenset[str] = frozenset(),
         claim_mapping: bytes = b"",
+        plain_subjects: bool = False,
         hierarchy: ScopeHierarchy,
         carried: frozenset[str] = ANY_KIND,
         clock: Clock,
@@ -62,6 +63,7 @@ class PolicyStore:
             servers=servers,
             qualified_by=qualified_by,
             claim_mapping=claim_mapping,
+            plain_subjects=plain_subjects,
             hierarchy=hierarchy,
             carried=carried,
             clock=clock,
@@ -245,7 +247,7 @@ class PolicyStore:
             revision=policy.revision,
             loaded_at=self._status.loaded_at if same else self._clock(),
             origin=origin,
-            rules=len(policy.rules.rules),
+            rules=policy.rules.size,
             memberships=len(policy.rules.memberships),
         )
 

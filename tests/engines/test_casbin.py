@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authz_sidecar.engines.casbin import DEFAULT_MODEL, CasbinEngine, CasbinPolicy
+from authz_sidecar.engines.casbin import DEFAULT_MODEL, PycasbinEngine, PycasbinPolicy
 from authz_sidecar.errors import EngineError, PolicyProblems
 from authz_sidecar.rules import Rules, Verdict
 from authz_sidecar.testing.cases import rows
@@ -17,7 +17,7 @@ ANN = frozenset({"user:ann"})
 READ = rows(("user:ann", "ops", "tools/call", "read", "allow"))
 
 
-def _judge(policy: CasbinPolicy, subjects: frozenset[str] = ANN, tool: str = "read") -> Verdict:
+def _judge(policy: PycasbinPolicy, subjects: frozenset[str] = ANN, tool: str = "read") -> Verdict:
     return asyncio.run(policy.judge(subjects, "ops", "tools/call", tool))
 
 
@@ -33,7 +33,7 @@ def casbin_loggers() -> Iterator[list[logging.Logger]]:
 def test_the_loggers_of_other_users_of_casbin_stay_as_they_were(casbin_loggers: list[logging.Logger]) -> None:
     for number, logger in enumerate(casbin_loggers):
         logger.disabled = number % 2 == 1
-    CasbinEngine().compile(READ)
+    PycasbinEngine().compile(READ)
     assert [logger.disabled for logger in casbin_loggers] == [False, True, False, True]
 
 
@@ -43,19 +43,19 @@ def test_a_denial_logs_nothing_about_the_caller(
     for logger in casbin_loggers:
         logger.disabled = False
     with caplog.at_level(logging.DEBUG):
-        assert not _judge(CasbinEngine().compile(READ), tool="write")
+        assert not _judge(PycasbinEngine().compile(READ), tool="write")
     assert "user:ann" not in caplog.text
 
 
 def test_an_enforcer_that_is_switched_off_is_an_error() -> None:
-    policy = CasbinEngine().compile(READ)
+    policy = PycasbinEngine().compile(READ)
     policy._enforcer.enable_enforce(False)
     with pytest.raises(EngineError, match="switched off"):
         _judge(policy, tool="write")
 
 
 def test_casbin_is_asked_once_about_all_names_at_once() -> None:
-    policy = CasbinEngine().compile(
+    policy = PycasbinEngine().compile(
         rows(
             ("user:ann", "role:staff"),
             ("role:staff", "ops", "tools/call", "read", "allow"),
@@ -63,7 +63,7 @@ def test_casbin_is_asked_once_about_all_names_at_once() -> None:
         )
     )
     counting = _Counting(policy._enforcer)
-    verdict = _judge(CasbinPolicy(_rules_of(policy), counting), frozenset({"user:ann", "group:out"}))
+    verdict = _judge(PycasbinPolicy(_rules_of(policy), counting), frozenset({"user:ann", "group:out"}))
     assert [rule.line for rule in verdict.denies] == [3]
     assert counting.asked == [frozenset({"user:ann", "role:staff", "group:out"})]
 
@@ -80,7 +80,7 @@ class _Counting:
         return self._inner.enforce(held, *rest)  # type: ignore[attr-defined, no-any-return]
 
 
-def _rules_of(policy: CasbinPolicy) -> Rules:
+def _rules_of(policy: PycasbinPolicy) -> Rules:
     return Rules(rules=policy._plain._rules, memberships=rows(("user:ann", "role:staff")).memberships)
 
 
@@ -112,18 +112,18 @@ class _Says:
 )
 def test_an_answer_that_is_not_certain_is_an_error(answer: object, tool: str, message: str) -> None:
     with pytest.raises(EngineError, match=message):
-        _judge(CasbinPolicy(READ, _Says(answer)), tool=tool)
+        _judge(PycasbinPolicy(READ, _Says(answer)), tool=tool)
 
 
 def test_an_error_prints_odd_input_in_one_plain_line() -> None:
     with pytest.raises(EngineError) as caught:
-        _judge(CasbinPolicy(READ, _Says(True)), tool="a\nb\x1b[31m\u202e")
+        _judge(PycasbinPolicy(READ, _Says(True)), tool="a\nb\x1b[31m\u202e")
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
 
 
 def test_an_empty_policy_does_not_ask_casbin() -> None:
-    policy = CasbinPolicy(Rules(), _Says(True))
+    policy = PycasbinPolicy(Rules(), _Says(True))
     assert not asyncio.run(policy.judge(frozenset({""}), "", "", ""))
 
 
@@ -142,7 +142,7 @@ def test_an_empty_policy_does_not_ask_casbin() -> None:
     ],
 )
 def test_a_model_of_our_family_judges(model: str) -> None:
-    policy = CasbinEngine().compile(replace(READ, model=model))
+    policy = PycasbinEngine().compile(replace(READ, model=model))
     assert _judge(policy)
     assert not _judge(policy, tool="write")
 
@@ -168,26 +168,26 @@ def test_a_model_of_our_family_judges(model: str) -> None:
 )
 def test_a_model_that_means_something_else_is_refused(model: str, message: str) -> None:
     with pytest.raises(PolicyProblems, match=message) as caught:
-        CasbinEngine().compile(replace(READ, model=model))
+        PycasbinEngine().compile(replace(READ, model=model))
     assert [problem.file for problem in caught.value.problems] == ["model.conf"]
 
 
 def test_a_text_in_place_of_a_pattern_is_an_error_and_not_a_match() -> None:
-    policy = CasbinEngine().compile(READ)
+    policy = PycasbinEngine().compile(READ)
     policy._enforcer.model["p"]["p"].policy[0][3] = "*"
     with pytest.raises(EngineError, match="AttributeError"):
         _judge(policy)
 
 
 def test_a_row_that_was_lost_inside_casbin_is_noticed() -> None:
-    policy = CasbinEngine().compile(READ)
+    policy = PycasbinEngine().compile(READ)
     policy._enforcer.add_function("match", lambda *_args: False)
     with pytest.raises(EngineError, match="casbin says no, the rows say yes"):
         _judge(policy)
 
 
 async def test_a_long_batch_lets_other_callers_in() -> None:
-    policy = CasbinEngine().compile(READ)
+    policy = PycasbinEngine().compile(READ)
     order: list[str] = []
 
     async def batch() -> None:
@@ -205,4 +205,4 @@ async def test_a_long_batch_lets_other_callers_in() -> None:
 
 def test_the_shipped_model_is_of_our_family() -> None:
     shipped = Path(__file__).parents[2] / "policies" / "model.conf"
-    assert _judge(CasbinEngine().compile(replace(READ, model=shipped.read_text("utf-8"))))
+    assert _judge(PycasbinEngine().compile(replace(READ, model=shipped.read_text("utf-8"))))

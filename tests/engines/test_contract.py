@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz_sidecar.engines.casbin import CasbinEngine
+from authz_sidecar.engines.casbin import CasbinEngine, PycasbinEngine
 from authz_sidecar.engines.index import IndexEngine
 from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import PolicyEngine
@@ -13,6 +13,7 @@ from tests.engines.wrong import ALL, ForgetfulEngine, Judge, WrongEngine
 ENGINES = [
     pytest.param(PlainEngine(), id="plain"),
     pytest.param(CasbinEngine(), id="casbin"),
+    pytest.param(PycasbinEngine(), id="pycasbin"),
     pytest.param(IndexEngine(), id="index"),
 ]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authz_sidecar.engines.casbin import CasbinEngine
+from authz_sidecar.engines.casbin import PycasbinEngine
 from authz_sidecar.engines.index import IndexEngine, Step, find
 from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import PolicyEngine
@@ -58,7 +58,7 @@ def _near(rules: Rules, pick: Callable[[int], int]) -> tuple[str, str, str]:
     return rule.server.text, rule.method.text, rule.tool.text
 
 
-@pytest.mark.parametrize("engine", [IndexEngine(), CasbinEngine()], ids=["index", "casbin"])
+@pytest.mark.parametrize("engine", [IndexEngine(), PycasbinEngine()], ids=["index", "pycasbin"])
 @settings(max_examples=150, deadline=None)
 @given(rules=_policies, calls=_calls, data=st.data())
 def test_every_engine_agrees_with_the_plain_one(
