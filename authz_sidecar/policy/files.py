@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +12,17 @@ from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision
 from authz_sidecar.policy.grid import MATRIX
 from authz_sidecar.policy.lines import LARGEST
-from authz_sidecar.policy.parse import EXPECTATIONS, MODEL, POLICY, SCOPES
+from authz_sidecar.policy.parse import EXPECTATIONS, FOLDER, MODEL, POLICY, SCOPES
 from authz_sidecar.policy.tools import TOOLS
 
 REQUIRED: Final = (POLICY, MODEL)
 NAMES: Final = (POLICY, SCOPES, EXPECTATIONS, MATRIX, MODEL, TOOLS)
 _DECIDES_NOTHING: Final = frozenset({EXPECTATIONS, MATRIX, TOOLS})
+
+MOST: Final = 1_000
+"""Files that `policy.d` may have."""
+LARGEST_TOGETHER: Final = 4 * LARGEST
+"""Bytes that all files may have."""
 
 _TRIES: Final = 5
 _CHUNK: Final = 1024 * 1024
@@ -52,14 +57,26 @@ def signature(directory: Path) -> Signature:
     Of the directory only its identity counts: its times change with every swap file of an editor.
     """
     seen: list[object] = []
-    for path in (directory, *(directory / name for name in NAMES)):
+    for path in (directory, *(directory / name for name in (*NAMES, *_listed(directory)))):
         try:
             found = path.stat()
         except OSError as error:
             seen.append(error.errno)
         else:
-            seen.append((found.st_dev, found.st_ino) if path is directory else _identity(found))
+            seen.append((found.st_dev, found.st_ino) if path is directory else (path.name, _identity(found)))
     return tuple(seen)
+
+
+def _listed(directory: Path) -> tuple[str, ...]:
+    try:
+        return _further(os.listdir(directory / FOLDER))
+    except OSError:
+        return ()
+
+
+def _further(listed: Iterable[str]) -> tuple[str, ...]:
+    """Give the files of `policy.d` that are read: `*.csv` and no hidden ones, in the order of their names."""
+    return tuple(FOLDER + name for name in sorted(listed) if name.endswith(".csv") and not name.startswith("."))
 
 
 def revision(files: Mapping[str, bytes], claim_mapping: bytes) -> Revision:
@@ -84,7 +101,8 @@ def _read_once(directory: Path) -> dict[str, bytes]:
         stats: dict[str, object] = {}
         problems: list[Problem] = []
         unreadable: set[str] = set()
-        for name in NAMES:
+        further = _folder(where, problems)
+        for name in (*NAMES, *further):
             try:
                 files[name], stats[name] = _read_file(where, name)
             except FileNotFoundError:
@@ -93,8 +111,15 @@ def _read_once(directory: Path) -> dict[str, bytes]:
             except OSError as error:
                 unreadable.add(name)
                 problems.append(_unreadable(name, error))
-        if any(_look(where, name) != stats.get(name) for name in NAMES if name not in unreadable):
+        if any(_look(where, name) != stats.get(name) for name in (*NAMES, *further) if name not in unreadable):
             raise _Moved
+        if _folder(where, []) != further:
+            raise _Moved
+        dangling = [name for name in further if name not in files and name not in unreadable]
+        problems += [Problem(name, 0, 0, "missing", "is a link to nothing") for name in dangling]
+        if sum(map(len, files.values())) > LARGEST_TOGETHER:
+            message = f"all files together have more than {LARGEST_TOGETHER} bytes"
+            problems.append(Problem(str(directory), 0, 0, "too-large", message))
         now, then = directory.stat(), os.fstat(where)
         if (now.st_dev, now.st_ino) != (then.st_dev, then.st_ino):
             raise _Moved
@@ -103,6 +128,30 @@ def _read_once(directory: Path) -> dict[str, bytes]:
     if problems:
         raise PolicyProblems(problems)
     return files
+
+
+def _folder(where: int, problems: list[Problem]) -> tuple[str, ...]:
+    """List `policy.d`, or report why it cannot be listed; a name that people take for one that is read is refused."""
+    try:
+        handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=where)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        problems.append(_unreadable(FOLDER, error))
+        return ()
+    try:
+        listed = [name for name in os.listdir(handle) if not name.startswith(".")]
+    finally:
+        os.close(handle)
+    for name in sorted(listed):
+        if name.lower().endswith(".csv") and not (name.endswith(".csv") and name.isprintable()):
+            message = "is not read, give it a printable name that ends in `.csv`, in lower case"
+            problems.append(Problem(FOLDER + ascii(name)[1:-1], 0, 0, "odd-name", message))
+    further = _further(name for name in listed if name.isprintable())
+    if len(further) > MOST:
+        problems.append(Problem(FOLDER, 0, 0, "too-many", f"has {len(further)} files, at most {MOST} are read"))
+        return ()
+    return further
 
 
 def _read_file(where: int, name: str) -> tuple[bytes, object]:

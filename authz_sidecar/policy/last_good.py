@@ -51,7 +51,11 @@ class LastGood:
             fresh = Path(tempfile.mkdtemp(prefix=f"{self.directory.name}.new-", dir=parent))  # 0700 by promise
             try:
                 for name, data in kept.items():
+                    if not (folder := (fresh / name).parent).exists():
+                        folder.mkdir(mode=0o700)
                     _write(fresh / name, data)
+                for folder in {(fresh / name).parent for name in kept} - {fresh}:
+                    _sync(folder)
                 _write(fresh / _MANIFEST, json.dumps(manifest, indent=1).encode())
                 _sync(fresh)
                 self._replace(fresh)
