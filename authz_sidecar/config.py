@@ -168,7 +168,10 @@ class Policy(Section):
     """Which files say who may do what, and what reads them."""
 
     path: Place = "policies"
-    engine: str = "casbin"
+    engine: Annotated[str, Field(min_length=1)] = "casbin"
+    """The name of an engine, or how several decide together: `all:casbin,cedar`, `any:…`, `first:…`."""
+    subjects: Literal["prefixed", "plain"] = "prefixed"
+    """`plain` reads names without `user:` and `role:`, as in Casbin's examples."""
 
 
 class Audit(Section):
@@ -260,6 +263,10 @@ class Config(Section):
         _distinct("alias", [issuer.alias for issuer in self.issuers])
         _distinct("issuer", [issuer.issuer for issuer in self.issuers])
         _distinct("server name", [server.name for server in self.servers])
+        mapped = any(issuer.roles_claim or issuer.groups_claim for issuer in self.issuers)
+        if self.policy.subjects == "plain" and (mapped or len(self.issuers) > 1):
+            # Without prefixes nobody could tell a role of the token from a user of that name.
+            raise ValueError('`policy.subjects = "plain"` needs one issuer without `roles_claim` and `groups_claim`')
         # A token for one server must never open another.
         _distinct("audience", [server.audience for server in self.servers])
         aliases = [issuer.alias for issuer in self.issuers]

@@ -30,6 +30,7 @@ async def examine(config: Config, directory: Path | None = None) -> Report:
         servers=translate.servers(config),
         qualified_by=translate.qualified_by(config),
         claim_mapping=translate.claim_mapping(config),
+        plain_subjects=translate.plain_subjects(config),
         hierarchy=translate.hierarchy(config),
         carried=translate.carried(config),
     )

@@ -15,7 +15,7 @@ import structlog
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
 from authz_sidecar.app.issuers import known
-from authz_sidecar.app.keytelling import KeyTelling
+from authz_sidecar.app.keytelling import AskTelling, KeyTelling
 from authz_sidecar.app.revocations import revocations
 from authz_sidecar.app.revoking import Audited, RevocationDesk, learned
 from authz_sidecar.app.state import taken
@@ -107,7 +107,7 @@ class Sidecar:
         tcp = translate.tcp(config)
         extra = frozenset().union(*(server.methods for server in servers.values()))
         self.metrics = Metrics(servers=servers, methods=extra)
-        self._known = known(config, tell=KeyTelling(self.metrics))
+        self._known = known(config, tell=KeyTelling(self.metrics), asked=AskTelling(self.metrics.introspected))
         issuers = self._known.issuers
         new_id = new_ids()
         self._ledger = open_ledger(config)
@@ -118,6 +118,7 @@ class Sidecar:
             servers=servers,
             qualified_by=translate.qualified_by(config),
             claim_mapping=translate.claim_mapping(config),
+            plain_subjects=translate.plain_subjects(config),
             hierarchy=hierarchy,
             carried=translate.carried(config),
             clock=time.time,
@@ -127,7 +128,7 @@ class Sidecar:
         self.revokes = Audited(self.revocations, self._ledger.admin)
         decider = Decider(
             policies=self.store,
-            verifier=Unrevoked(JwtVerifier(issuers, clock=time.time), self.revocations),
+            verifier=Unrevoked(JwtVerifier(issuers, clock=time.time, opaque=self._known.opaque), self.revocations),
             log=CountedLog(self._ledger, self.metrics),
             servers=servers,
             new_id=new_id,

@@ -48,8 +48,10 @@ def hierarchy(config: Config) -> ScopeHierarchy:
 
 def claim_mapping(config: Config) -> bytes:
     """Spell what turns claims into names: a change of it is a change of the policy."""
+    plain = ["plain"] if config.policy.subjects == "plain" else []
     return repr(
-        [
+        plain
+        + [
             (
                 one.alias,
                 one.issuer,
@@ -67,6 +69,11 @@ def claim_mapping(config: Config) -> bytes:
 def qualified_by(config: Config) -> frozenset[str]:
     """Give the aliases that names must carry: all of them, as soon as there are two."""
     return frozenset(one.alias for one in config.issuers) if len(config.issuers) > 1 else frozenset()
+
+
+def plain_subjects(config: Config) -> bool:
+    """Say whether the names of the policy have no prefix."""
+    return config.policy.subjects == "plain"
 
 
 def carried(config: Config) -> frozenset[str]:
