@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -44,7 +45,7 @@ def out() -> Console:
 
 def err() -> Console:
     """Give the console for remarks and errors."""
-    return Console(stderr=True, soft_wrap=True, highlight=False)
+    return Console(stderr=True, soft_wrap=not sys.stderr.isatty(), highlight=False)
 
 
 def complain(text: str) -> None:
@@ -74,12 +75,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str |
         for row in rows:
             click.echo("\t".join(row))
         return
-    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid = Table(
+        title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, show_header=any(columns)
+    )
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*map(escape, row))
     out().print(grid)
+
+
+def moment(seconds: float) -> str:
+    """Spell a time as people read it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def short(revision: str) -> str:
+    """Give as much of a revision as a person compares; a pipe gets all of it."""
+    return revision[:19] if sys.stdout.isatty() else revision
 
 
 def verdict(allowed: bool) -> str:

@@ -69,7 +69,7 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         f"{prefix}authz-sidecar serve",
         "authz-sidecar token mint --sub alice > alice.token   # in a second terminal",
         "authz-sidecar check tools/call echo --token-file alice.token",
-        "$EDITOR policies/policy.csv                          # live a second after saving",
+        "$EDITOR policies/policy.csv                          # save: live in a second",
     ):
         say(f"  {escape(line)}")
     return YES

@@ -96,7 +96,8 @@ def mint(
         dump({"token": signed, "claims": body, "development": True})
     else:
         click.echo(signed)
-        err().print(f"[dim]for development only: signed with {escape(str(path))}, ends in {ttl} s[/]")
+        near = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        err().print(f"[dim]for development only: signed with {escape(str(near))}, ends in {ttl} s[/]")
     return YES
 
 

@@ -79,9 +79,9 @@ def test_status_tells_what_is_in_force(run: Run, ground: Playground) -> None:
     said = run("policy", "status", "--config", ground.config)
     assert (said.code, said.err) == (0, "")
     lines = dict(line.split("\t") for line in said.out.splitlines()[1:-2])
-    assert said.out.startswith("policy     live\n")
+    assert said.out.startswith("policy    live\n")
     assert lines["revision"].startswith("sha256:")
-    assert lines["loaded"].endswith(" from files")
+    assert lines["loaded"].endswith(" UTC, from files")
     assert lines["server"] == f"ops-assistant  enforce  {ground.url}"
     assert "issuer\tdev is for development only\n" in said.out
     assert json.loads(run("policy", "status", "--config", ground.config, "--json").out)["ready"] is True
