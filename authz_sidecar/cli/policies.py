@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from authz_sidecar.cli import client
-from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, table, warn
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, moment, say, short, table, warn
 from authz_sidecar.wire import authz_pb2 as pb
 
 
@@ -99,14 +99,14 @@ def status(config_path: Path, json_: bool) -> int:
     for warning in found.warnings:
         warn(_located(warning))
     state = "[yellow]stale: the files on disk are not in force[/]" if found.stale else "[green]live[/]"
-    say(f"policy     {state if found.ready else '[red]none loaded[/]'}")
+    say(f"policy    {state if found.ready else '[red]none loaded[/]'}")
     if found.confirmation_needed:
-        say("           [yellow]an edit waits: `authz-sidecar policy reload --confirm`[/]")
+        say("          [yellow]an edit waits: `authz-sidecar policy reload --confirm`[/]")
     rows = [
         *_in_force(found),
         *(("server", f"{server.name}  {_mode(server.mode)}  {server.audience}") for server in found.servers),
         *(("issuer", f"{name} is for development only") for name in found.development_issuers),
-        ("sidecar", f"{found.version}, since {found.started_at.ToJsonString()}"),
+        ("sidecar", f"{found.version}, since {moment(found.started_at.seconds)}"),
     ]
     table(("", ""), rows)
     return YES if found.ready and not found.stale else ANSWERED_NO
@@ -129,7 +129,7 @@ def reload(confirm: bool, config_path: Path, json_: bool) -> int:
     for warning in answer.warnings:
         warn(_located(warning))
     name = pb.ReloadPolicyResponse.Outcome.Name(answer.outcome).removeprefix("OUTCOME_").lower().replace("_", " ")
-    say(f"{'[green]' if taken else '[yellow]'}{name}[/]  in force: {escape(answer.policy_revision)}")
+    say(f"{'[green]' if taken else '[yellow]'}{name}[/]  in force: {escape(short(answer.policy_revision))}")
     if answer.outcome == pb.ReloadPolicyResponse.OUTCOME_CONFIRMATION_NEEDED:
         say("the edit loses most of the policy; repeat with --confirm if that is meant")
     return YES if taken else ANSWERED_NO
@@ -140,8 +140,8 @@ def _in_force(found: Any) -> list[tuple[str, str]]:
     if not found.ready:
         return []
     return [
-        ("revision", found.policy_revision),
-        ("loaded", f"{found.policy_loaded_at.ToJsonString()} from {found.policy_origin}"),
+        ("revision", short(found.policy_revision)),
+        ("loaded", f"{moment(found.policy_loaded_at.seconds)}, from {found.policy_origin}"),
         ("rows", f"{found.rules} rules, {found.memberships} memberships, engine {found.engine}"),
     ]
 
