@@ -13,9 +13,11 @@ from authz_sidecar.tokens import discovery, urls
 from authz_sidecar.tokens.fetch import Web
 from authz_sidecar.tokens.filekeys import FileKeys
 from authz_sidecar.tokens.guard import Guard
+from authz_sidecar.tokens.introspection import Introspection, basic
+from authz_sidecar.tokens.introspection import Tell as Asked
 from authz_sidecar.tokens.issuer import Issuer
 from authz_sidecar.tokens.jwks import Discovered, JwksPage, Source
-from authz_sidecar.tokens.keys import load_keys, load_secret
+from authz_sidecar.tokens.keys import load_client_secret, load_keys, load_secret
 from authz_sidecar.tokens.keyset import Keys, KeySet
 from authz_sidecar.tokens.news import Tell, nobody
 from authz_sidecar.tokens.remote import RemoteKeys
@@ -25,6 +27,10 @@ Changing = RemoteKeys | FileKeys
 """Keys that somebody has to look after."""
 
 
+def _unheard(_: str, __: str, ___: str) -> None:
+    """Tell nobody what became of a question about a token."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """Every issuer, its changing keys by alias, and the connections that they use."""
@@ -32,6 +38,8 @@ class Known:
     issuers: tuple[Issuer, ...]
     changing: Mapping[str, Changing]
     webs: tuple[Web, ...]
+    opaque: Introspection | None = None
+    """Who is asked about tokens that are no JWT."""
 
     async def fill(self) -> None:
         """Fetch once what is on the web, for a look; waits some seconds at most, and closes every connection."""
@@ -58,12 +66,13 @@ class Known:
         )
 
 
-def known(config: Config, *, tell: Tell = nobody) -> Known:
+def known(config: Config, *, tell: Tell = nobody, asked: Asked = _unheard) -> Known:
     """Build every issuer: keys in files are read, those on the web are not fetched yet. Raises `ConfigError`."""
     several = len(config.issuers) > 1
     changing: dict[str, Changing] = {}
     webs: list[Web] = []
     issuers = []
+    opaque: list[Introspection] = []
     for one in config.issuers:
         web = _web(config, one) if one.on_the_web else None
         keys = _keys(config, one, web, tell)
@@ -72,8 +81,12 @@ def known(config: Config, *, tell: Tell = nobody) -> Known:
         if web is not None:
             webs.append(web)
         issuers.append(_issuer(one, keys, qualify=several))
+        if web is not None and one.introspection_uri:
+            opaque.append(_introspection(config, one, issuers[-1], web, asked))
+    if len(opaque) > 1:
+        raise ConfigError("two issuers have `introspection_uri`; an opaque token does not say which of them to ask")
     _check_development(config, issuers)
-    return Known(issuers=tuple(issuers), changing=changing, webs=tuple(webs))
+    return Known(issuers=tuple(issuers), changing=changing, webs=tuple(webs), opaque=next(iter(opaque), None))
 
 
 def _web(config: Config, one: IssuerConfig) -> Web:
@@ -109,6 +122,20 @@ def _source(one: IssuerConfig, web: Web) -> Source:
     return Discovered(web, issuer=one.issuer, places=places, monotonic=time.monotonic)
 
 
+def _introspection(config: Config, one: IssuerConfig, issuer: Issuer, web: Web, asked: Asked) -> Introspection:
+    secret = load_client_secret(config.at(one.introspection_secret_file))
+    return Introspection(
+        issuer=issuer,
+        web=web,
+        url=urls.written(one.introspection_uri),
+        authorization=basic(one.introspection_client_id, secret),
+        trusted=one.introspection_audience == "trusted",
+        clock=time.time,
+        monotonic=time.monotonic,
+        tell=asked,
+    )
+
+
 def _issuer(one: IssuerConfig, keys: Keys, *, qualify: bool) -> Issuer:
     return Issuer(
         alias=one.alias,
@@ -127,6 +154,7 @@ def _issuer(one: IssuerConfig, keys: Keys, *, qualify: bool) -> Issuer:
         optional_claims=frozenset(one.optional_claims),
         client_tokens=one.client_tokens,
         development=one.development or any(key.development for key in keys.keys),
+        opaque=bool(one.introspection_uri),
     )
 
 

@@ -1,5 +1,6 @@
-"""Tells what became of the keys of each issuer: to the operational log and the metrics."""
+"""Tells what the issuers on the web answered: to the operational log and the metrics."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -16,6 +17,26 @@ class Counts(Protocol):
     def key_fetch(self, issuer: str, outcome: str) -> None:
         """Note what became of one look at the keys of an issuer."""
         ...
+
+
+class AskTelling:
+    """Hears of every question about an opaque token."""
+
+    def __init__(self, count: Callable[[str, str], None]) -> None:
+        """Take what counts, by issuer and outcome."""
+        self._count = count
+        self._failing: set[str] = set()
+        self._log = structlog.get_logger("authz_sidecar.introspection")
+
+    def __call__(self, issuer: str, outcome: str, why: str) -> None:
+        """Tell it: every question to the metrics, and the first failure and first success to the log."""
+        self._count(issuer, outcome)
+        if why and issuer not in self._failing:
+            self._failing.add(issuer)
+            self._log.warning("introspection_failed", issuer=issuer, outcome=outcome, why=why)
+        elif not why and issuer in self._failing:
+            self._failing.discard(issuer)
+            self._log.info("introspection_back", issuer=issuer)
 
 
 class KeyTelling:

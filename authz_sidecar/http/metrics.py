@@ -47,6 +47,9 @@ class Metrics:
             "authz_policy_loaded_timestamp_seconds", "When the policy in force went live.", registry=self.registry
         )
         self._reloads = Counter("authz_policy_reloads", "Edits, by outcome.", ["outcome"], registry=self.registry)
+        self._introspections = Counter(
+            "authz_introspections", "Questions about opaque tokens.", ["issuer", "outcome"], registry=self.registry
+        )
         self._fetches = Counter(
             "authz_key_fetches", "Looks at the keys of an issuer.", ["issuer", "outcome"], registry=self.registry
         )
@@ -103,6 +106,10 @@ class Metrics:
     def key_fetch(self, issuer: str, outcome: str) -> None:
         """Count a look at the keys of a configured issuer."""
         self._fetches.labels(issuer, outcome).inc()
+
+    def introspected(self, issuer: str, outcome: str) -> None:
+        """Count a question to a configured issuer about an opaque token."""
+        self._introspections.labels(issuer, outcome).inc()
 
     def keys(self, ages: Callable[[], Mapping[str, float]]) -> None:
         """Show how old the keys of issuers on the web are, read when somebody looks."""

@@ -58,6 +58,8 @@ class Issuer:
     condition_claims: frozenset[str] = frozenset()
     """Claims that conditions may look at."""
     development: bool = False
+    opaque: bool = False
+    """Its tokens may be opaque: they are asked about, and no algorithm is needed."""
 
     def __post_init__(self) -> None:
         """Refuse what could never verify, or could be misread."""
@@ -66,7 +68,7 @@ class Issuer:
         if not self.issuer:
             raise ConfigError(f"the issuer `{self.alias}` needs its exact `issuer`")
         strangers = sorted(self.algorithms - ALGORITHMS.keys())
-        if strangers or not self.algorithms:
+        if strangers or not (self.algorithms or self.opaque):
             what = f"has the unknown algorithm `{strangers[0]}`" if strangers else "has no algorithms"
             raise ConfigError(f"the issuer `{self.alias}` {what}; expected some of {', '.join(sorted(ALGORITHMS))}")
         if not self.user_claim:

@@ -15,7 +15,7 @@ from authz_sidecar.tokens import jwk
 from authz_sidecar.tokens.jwk import KeyIgnored, KeyRefused
 from authz_sidecar.tokens.keyset import Key, KeySet
 
-__all__ = ["Key", "KeySet", "load_keys", "load_secret", "parse_keys"]
+__all__ = ["Key", "KeySet", "load_client_secret", "load_keys", "load_secret", "parse_keys"]
 
 _LARGEST_FILE: Final = 1_048_576
 _MOST_KEYS: Final = 1000
@@ -132,6 +132,14 @@ def load_secret(path: Path) -> KeySet:
             "`head -c 32 /dev/urandom | base64`"
         )
     return KeySet(keys=(Key(kid=None, kty="oct", algorithms=frozenset({"HS256"}), material=data),))
+
+
+def load_client_secret(path: Path) -> str:
+    """Read the secret with which we call a provider; raises `ConfigError`. A line end at its end is not part of it."""
+    data = _read(path, "name a file that holds the client secret").rstrip(b"\r\n")
+    if not 0 < len(data) <= _LONGEST_SECRET or not data.isascii() or not data.decode("ascii").isprintable():
+        raise ConfigError(f"{path}: expected one line of 1 to 1,024 printable ASCII characters, the client secret")
+    return data.decode("ascii")
 
 
 def _read(path: Path, advice: str) -> bytes:

@@ -85,6 +85,12 @@ def kind(case: Case) -> None:
     allowed = case.issuer.types
     if media_type(case.header.typ) not in allowed:
         raise TokenError(Reason.TOKEN_TYPE_NOT_ALLOWED, f"the issuer `{case.issuer.alias}` does not accept this `typ`")
+    marks(case)
+
+
+def marks(case: Case) -> None:
+    """Refuse claims that say what else the token is."""
+    allowed = case.issuer.types
     for claim, mark in _MARKS.items():
         if claim in case.claims and mark not in allowed:
             raise TokenError(Reason.TOKEN_TYPE_NOT_ALLOWED, f"a token with `{claim}` is not an access token")
