@@ -1,6 +1,5 @@
 """`authz-sidecar policy`: check, test and reload what people edit."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,20 @@ import click
 from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
-from authz_sidecar.cli import client
-from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, moment, say, short, table, warn
+from authz_sidecar.cli import asking, client, comparing, linting, matrices, trials
+from authz_sidecar.cli.show import (
+    ANSWERED_NO,
+    YES,
+    as_json,
+    complain,
+    config_option,
+    dump,
+    moment,
+    say,
+    short,
+    table,
+    warn,
+)
 from authz_sidecar.wire import authz_pb2 as pb
 
 
@@ -18,70 +29,19 @@ def policy() -> None:
     """Check, test and reload the policy."""
 
 
-def _report(config_path: Path, directory: Path | None) -> Any:
-    from authz_sidecar import app, configfile
-
-    return asyncio.run(app.examine(configfile.load(config_path), directory))
-
-
-def _problems(report: Any) -> dict[str, list[dict[str, object]]]:
-    return {
-        kind: [
-            {"file": item.file, "line": item.line, "column": item.column, "code": item.code, "message": item.message}
-            for item in getattr(report, kind)
-        ]
-        for kind in ("problems", "warnings")
-    }
-
-
-@policy.command()
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
-@config_option
-@as_json
-def lint(directory: Path | None, config_path: Path, json_: bool) -> int:
-    """Find every mistake in the policy files.
-
-    Those of DIRECTORY, or else the configured ones; each mistake with file:line:column. Nothing that runs is touched.
-    Exits with 1 when there are problems; warnings alone exit with 0.
-    """
-    report = _report(config_path, directory)
-    if json_:
-        dump({"ok": not report.problems, **_problems(report), "revision": report.revision})
-        return ANSWERED_NO if report.problems else YES
-    for problem in report.problems:
-        complain(str(problem))
-    for warning in report.warnings:
-        warn(str(warning))
-    if report.problems:
-        say(f"[red]{len(report.problems)} to mend[/]; a running sidecar would keep its last good policy")
-        return ANSWERED_NO
-    say(f"[green]ok[/]  {escape(report.summary)}")
-    return YES
-
-
-@policy.command("test")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
-@config_option
-@as_json
-def run_expectations(directory: Path | None, config_path: Path, json_: bool) -> int:
-    """Run the policy's own tests, expectations.csv.
-
-    Those of DIRECTORY, or else the configured ones. Exits with 1 when one fails.
-    """
-    report = _report(config_path, directory)
-    if json_:
-        dump(
-            {"ok": not report.problems, "expectations": report.expectations_run, **_problems(report)},
-        )
-        return ANSWERED_NO if report.problems else YES
-    for problem in report.problems:
-        complain(str(problem))
-    if report.problems:
-        return ANSWERED_NO
-    if not report.expectations_run:
-        warn("expectations.csv is missing or empty: nothing was tested")
-    say(f"[green]ok[/]  {report.expectations_run} expectations hold")
-    return YES
+for command in (
+    linting.lint,
+    linting.fmt,
+    trials.run_expectations,
+    asking.explain,
+    asking.who_can,
+    asking.what_can,
+    matrices.matrix,
+    comparing.diff,
+    comparing.replay,
+    comparing.suggest,
+):
+    policy.add_command(command)
 
 
 @policy.command()

@@ -16,6 +16,10 @@ _FIELDS: Final[tuple[Callable[[Rule], Pattern], ...]] = (
 )
 
 
+_LOOKED_AT: Final = 4
+"""So many rows that say the same are looked at; one of them lasts longest, rarely a later one."""
+
+
 class _Level:
     """One field of the tree: what comes next, by literal and by beginning; at the end, the rows."""
 
@@ -61,7 +65,8 @@ class Cover:
             levels = list(self._root.over(rule.subject))
         for field in _FIELDS[1:]:
             levels = [deeper for level in levels for deeper in level.over(field(rule))]
-        found = [level.rows[0] for level in levels if not same(level.rows[0], rule) and fits(level.rows[0])]
+        firsts = (next((row for row in level.rows[:_LOOKED_AT] if fits(row)), None) for level in levels)
+        found = [row for row in firsts if row is not None and not same(row, rule)]
         return min(found, key=lambda one: one.line, default=None)
 
 

@@ -130,13 +130,13 @@ def _changed_rules(old: Rules, new: Rules) -> Iterator[Rule]:
 
 
 def _key(rule: Rule) -> tuple[object, ...]:
-    return rule.subject, rule.server, rule.method, rule.tool, rule.effect
+    return rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until
 
 
 def _changed_members(old: Rules, new: Rules) -> set[str]:
-    before = {(row.member, row.role, row.server) for row in old.memberships}
-    after = {(row.member, row.role, row.server) for row in new.memberships}
-    return {member for member, _, _ in before ^ after}
+    before = {(row.member, row.role, row.server, row.until) for row in old.memberships}
+    after = {(row.member, row.role, row.server, row.until) for row in new.memberships}
+    return {member for member, *_ in before ^ after}
 
 
 def _folded(found: Iterable[Difference], sides: _Sides) -> Iterator[Difference]:

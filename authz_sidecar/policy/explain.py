@@ -143,8 +143,11 @@ class Explainer:
     async def _nearest(self, who: Principal, server: Server, question: Question, rows: Iterable[Considered]) -> Miss:
         """Find the allow row that misses by one thing, and prove that this thing would do."""
         near = [row for row in rows if row.rule.effect is Effect.ALLOW and len(row.missing) == 1]
-        word = closest(question.tool, {row.rule.tool.text for row in near if row.missing == ("tool",)})
-        near.sort(key=lambda row: (row.rule.tool.text != word or row.missing != ("tool",), row.missing != ("subject",)))
+        spelled = {row.rule.tool.text for row in near if row.missing == ("tool",)}
+        known = any(rule.tool.text == question.tool for rule in self._policy.rules.rules)
+        # A name that some row spells is no slip of the pen.
+        meant = None if known else closest(question.tool, spelled)
+        near.sort(key=lambda row: (meant is None or row.rule.tool.text != meant, row.missing != ("subject",)))
         for row in near[:_TRIED]:
             miss = await self._tried(who, server, question, row.rule, row.missing[0])
             if miss is not None:

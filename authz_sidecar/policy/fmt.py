@@ -25,8 +25,8 @@ class _Cells:
 def fmt(file: str, data: bytes) -> bytes:
     """Give the file with its columns aligned; doing it twice changes nothing.
 
-    Rows that cannot be read stay as they are. The kinds of rows of `policy.csv` are aligned each for itself, together with comments that name their columns
-    (`# p, subject, …`).
+    Rows that cannot be read stay as they are. The kinds of rows of `policy.csv` are aligned each for itself, together
+    with comments that name their columns (`# p, subject, …`).
     """
     rows = {row.line: row for row in read(file, data, Findings())}
     lines = data.split(b"\n")

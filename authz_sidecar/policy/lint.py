@@ -39,7 +39,9 @@ def lint(parsed: Parsed, servers: Mapping[str, Server], carried: frozenset[str],
     `servers` is by name, `carried` are the kinds of names that a token can carry (`user:`, `role:` …).
     """
     holding = Holding(parsed.rules.memberships)
-    lint_shadows.check(parsed, holding, found)
+    # A membership that ends, or that holds on one server, makes no row idle.
+    always = [row for row in parsed.rules.memberships if row.server is None and row.until is None]
+    lint_shadows.check(parsed, Holding(always), found)
     lint_reach.check(parsed, servers, found)
     lint_roles.check(parsed, holding, carried, found)
     lint_names.check(parsed, found)

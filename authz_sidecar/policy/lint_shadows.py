@@ -1,5 +1,6 @@
 """Lint: rows that another row makes idle."""
 
+import math
 from functools import partial
 from typing import Final
 
@@ -50,6 +51,8 @@ def _serves(broader: Rule, rule: Rule) -> bool:
     """
     if broader.effect is not rule.effect:
         return True
+    if rule.effect is Effect.ALLOW and broader.until is not None and broader.until < (rule.until or math.inf):
+        return False  # the broader row ends first
     return broader.method == rule.method or not _names_a_list_alone(rule.method)
 
 

@@ -1,0 +1,147 @@
+"""A policy to be asked, compared and replayed, without putting it in force."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from authz_sidecar.app import translate
+from authz_sidecar.config import Config
+from authz_sidecar.engines import registry
+from authz_sidecar.errors import ConfigError, PolicyProblems, Problem
+from authz_sidecar.model import Principal, Question, RawToken, Server
+from authz_sidecar.policy import coverage, diff, files, logs, replay, suggest
+from authz_sidecar.policy.build import Built, Setting, build
+from authz_sidecar.policy.callers import caller
+from authz_sidecar.policy.explain import Explainer, Explanation
+from authz_sidecar.policy.matrix import Matrix, fill
+from authz_sidecar.policy.questions import Grant, Questions, target
+from authz_sidecar.policy.tools import Tools
+from authz_sidecar.ports import Policy, PolicyEngine
+from authz_sidecar.rules import ScopeHierarchy
+from authz_sidecar.tokens.verifier import JwtVerifier
+
+_SAME_LANGUAGE: Final = frozenset({"casbin", "plain"})
+"""Engines that mean what the index means, and cost more with every row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A policy that loads, and what it is held against."""
+
+    policy: Policy
+    servers: Mapping[str, Server]
+    hierarchy: ScopeHierarchy
+    tools: Tools
+    warnings: tuple[Problem, ...]
+
+    @property
+    def questions(self) -> Questions:
+        """Give what asks it."""
+        return Questions(policy=self.policy, servers=self.servers, hierarchy=self.hierarchy, tools=self.tools)
+
+    async def who_can(self, server: str, method: str, tool: str) -> list[Grant]:
+        """Give every name's answer for one call; raises `ConfigError` and `EngineError`."""
+        return [grant async for grant in self.questions.who_can(target(self.server(server), method, tool))]
+
+    async def what_can(self, subjects: tuple[str, ...]) -> list[Grant]:
+        """Give what these names together get, for every call that a row for them speaks to; raises `EngineError`."""
+        return [grant async for grant in self.questions.what_can(subjects)]
+
+    async def matrix(self, *, servers: frozenset[str] = frozenset(), kinds: frozenset[str] = frozenset()) -> Matrix:
+        """Give names times calls; raises `EngineError`, and `ConfigError` when there are too many."""
+        for name in servers:
+            self.server(name)
+        return await fill(self.questions, servers=servers, kinds=kinds)
+
+    async def explain(self, who: Principal, server: str, method: str, tool: str) -> Explanation:
+        """Explain one answer; raises `EngineError`. Without a server, the only configured one is meant."""
+        explainer = Explainer(policy=self.policy, servers=self.servers, hierarchy=self.hierarchy)
+        only = next(iter(self.servers)) if not server and len(self.servers) == 1 else server
+        return await explainer.explain(who, only, Question(method=method, tool=tool))
+
+    async def coverage(self) -> coverage.Coverage:
+        """Measure its own tests; raises `EngineError`."""
+        return await coverage.measure(self.policy, self.servers, self.hierarchy)
+
+    async def against(self, old: "Study") -> tuple[diff.Difference, ...]:
+        """Say who gains and who loses what when this one follows the other; raises `EngineError`."""
+        tools = Tools(offers={**old.tools.offers, **self.tools.offers})
+        return await diff.compare(old.policy, self.policy, self.servers, self.hierarchy, tools)
+
+    async def replay(self, log: logs.Log) -> list[replay.Changed]:
+        """Give the past answers that would be other ones; raises `EngineError`."""
+        return [one async for one in replay.replay(log, self.policy, self.servers, self.hierarchy)]
+
+    async def suggest(self, log: logs.Log, *, by_user: bool) -> list[suggest.Suggestion]:
+        """Give rows for what was denied because no row spoke for it; raises `EngineError`."""
+        return await suggest.suggest(log, self.policy, self.servers, self.hierarchy, by_user=by_user)
+
+    def server(self, name: str) -> str:
+        """Give the name of a configured server, the only one where none is named; raises `ConfigError`."""
+        if not name and len(self.servers) == 1:
+            return next(iter(self.servers))
+        if name not in self.servers:
+            known = ", ".join(f"`{one}`" for one in sorted(self.servers))
+            raise ConfigError(f"no server is called `{name}`, name one of {known} with --server")
+        return name
+
+
+async def study(config: Config, directory: Path | None = None) -> Study:
+    """Load a policy directory, the configured one by default; raises `PolicyProblems` when it does not load."""
+    found = await asyncio.to_thread(files.read, directory or config.at(config.policy.path))
+    built = await _built(found, config)
+    if built.policy is None:
+        raise PolicyProblems(built.problems)
+    return Study(
+        policy=built.policy,
+        servers=translate.servers(config),
+        hierarchy=translate.hierarchy(config),
+        tools=built.parsed.tools,
+        warnings=built.warnings,
+    )
+
+
+async def whose(config: Config, token: str, server: str) -> Principal:
+    """Verify a token as the sidecar would; raises `TokenError` with the reason and `ConfigError`."""
+    import time
+
+    servers = translate.servers(config)
+    if not server and len(servers) == 1:
+        server = next(iter(servers))
+    if server not in servers:
+        raise ConfigError(f"no server is called `{server}`, name it with --server")
+    verifier = JwtVerifier(translate.issuers(config), clock=time.time)
+    return await verifier.verify(RawToken(token), servers[server])
+
+
+def named(subjects: Iterable[str], scopes: Iterable[str]) -> Principal:
+    """Make the caller whom these names describe."""
+    return caller(tuple(subjects), tuple(scopes))
+
+
+async def _built(found: Mapping[str, bytes], config: Config) -> Built:
+    setting = setting_of(config)
+    if setting.engine.name not in _SAME_LANGUAGE:
+        return await build(found, setting)
+    built = await build(found, replace(setting, engine=_index()))
+    # A model that the index does not take is one that the configured engine may take.
+    return built if built.policy is not None else await build(found, setting)
+
+
+def setting_of(config: Config) -> Setting:
+    """Give what the policy of this configuration is held against; raises `ConfigError`."""
+    return Setting(
+        engine=registry.load(config.policy.engine),
+        servers=translate.servers(config),
+        qualified_by=translate.qualified_by(config),
+        claim_mapping=translate.claim_mapping(config),
+        plain_subjects=translate.plain_subjects(config),
+        hierarchy=translate.hierarchy(config),
+        carried=translate.carried(config),
+    )
+
+
+def _index() -> PolicyEngine:
+    return registry.load("index")

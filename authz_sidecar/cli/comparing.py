@@ -1,0 +1,162 @@
+"""`authz-sidecar policy diff`, `replay` and `suggest`: an edit before it goes live."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authz_sidecar.cli.opened import opened, policy_option, read_log
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, table, warn
+
+_DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
+_NAMED = 5
+_no_new_grants = click.option(
+    "--require-no-new-grants", "closed", is_flag=True, help="Exit with 1 when somebody could do what they could not."
+)
+_log_option = click.option("--log", "log", required=True, metavar="FILE|-", help="The decision log, `decisions.jsonl`.")
+
+
+@click.command()
+@click.argument("old", type=_DIRECTORY)
+@click.argument("new", type=_DIRECTORY)
+@_no_new_grants
+@config_option
+@as_json
+def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> int:
+    """Say who gains and who loses which call when the policy in NEW follows the one in OLD.
+
+    It compares what the policies mean, not their text; both must load.
+
+    Example: git worktree add /tmp/old main && authz-sidecar policy diff /tmp/old/policies policies
+    """
+    before, after = opened(config_path, old), opened(config_path, new)
+    found = asyncio.run(after.against(before))
+    opens = [one for one in found if one.change.opens]
+    if json_:
+        dump({"ok": not (closed and opens), "changes": [_difference(one) for one in found]})
+    elif found:
+        table(("", "who", "server", "method", "tool", "scopes", "also"), [_row(one) for one in found])
+    else:
+        say("[green]ok[/]  nobody gains or loses anything")
+    if closed and opens and not json_:
+        complain(f"{len(opens)} new grants, and none are wanted")
+    return ANSWERED_NO if closed and opens else YES
+
+
+def _row(one: Any) -> tuple[str, ...]:
+    scopes = " ".join(one.after.required_scopes)
+    if one.change.value.startswith("needs"):
+        scopes = f"{' '.join(one.before.required_scopes) or 'none'} -> {scopes or 'none'}"
+    also = ", ".join(one.also[:_NAMED]) + (f" and {len(one.also) - _NAMED} more" if len(one.also) > _NAMED else "")
+    mark = "+" if one.change.opens else "-"
+    words = one.change.value.replace("_", " ")
+    return (
+        f"{mark} {words}", one.name.label, one.target.server, one.target.method, one.target.label, scopes, also,
+    )  # fmt: skip
+
+
+def _difference(one: Any) -> dict[str, object]:
+    return {
+        "change": one.change.value,
+        "who": one.name.label,
+        "also": list(one.also),
+        "server": one.target.server,
+        "method": one.target.method,
+        "tool": one.target.label,
+        "scopes_before": list(one.before.required_scopes),
+        "scopes_after": list(one.after.required_scopes),
+    }
+
+
+@click.command()
+@click.argument("new", type=_DIRECTORY)
+@_log_option
+@_no_new_grants
+@config_option
+@as_json
+def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) -> int:
+    """Ask the policy in NEW every question of a decision log, and show the answers that would be other ones.
+
+    Example: authz-sidecar policy replay policies-next --log var/audit/decisions.jsonl
+    """
+    past = read_log(log)
+    found = sorted(asyncio.run(opened(config_path, new).replay(past)), key=lambda one: (not one.opens, -one.times))
+    opens = [one for one in found if one.opens]
+    if json_:
+        dump(
+            {
+                "ok": not (closed and opens),
+                "questions": past.asked.total(),
+                "distinct": len(past.asked),
+                "not_told": past.untold,
+                "unverified": past.unverified,
+                "changes": [_changed(one) for one in found],
+            }
+        )
+        return ANSWERED_NO if closed and opens else YES
+    if found:
+        table(("", "who", "server", "method", "tool", "was", "would be", "times", "last"), map(_replayed, found))
+    say(
+        f"{'' if found else '[green]ok[/]  '}{len(found)} of {len(past.asked)} different questions would be answered "
+        f"otherwise, {sum(one.times for one in found)} of {past.asked.total()} in all"
+    )
+    if past.untold:
+        warn(f"{past.untold} allowed entries of lists are not told apart in the log, and were not asked again")
+    if closed and opens:
+        complain(f"{len(opens)} new grants, and none are wanted")
+    return ANSWERED_NO if closed and opens else YES
+
+
+def _replayed(one: Any) -> tuple[str, ...]:
+    mark = "+ opens" if one.opens else "- closes" if one.closes else "other reason"
+    asked = one.asked
+    who = next((name for name in asked.subjects if name.startswith("user:")), " ".join(asked.subjects))
+    was = asked.reason or "denied"
+    return (
+        mark, who, asked.server, asked.method, asked.tool, was, one.after.reason.value, str(one.times), one.last_time,
+    )  # fmt: skip
+
+
+def _changed(one: Any) -> dict[str, object]:
+    asked = one.asked
+    return {
+        "subjects": list(asked.subjects),
+        "scopes": list(asked.scopes),
+        "server": asked.server,
+        "method": asked.method,
+        "tool": asked.tool,
+        "was": {"allowed": asked.allowed, "reason": asked.reason},
+        "would_be": {"allowed": one.after.allowed, "reason": one.after.reason.value},
+        "times": one.times,
+        "last_time": one.last_time,
+        "decision_id": one.decision_id,
+    }
+
+
+@click.command()
+@_log_option
+@click.option("--by-user", is_flag=True, help="Name the callers that were seen instead of their roles.")
+@policy_option
+@config_option
+@as_json
+def suggest(log: str, by_user: bool, directory: Path | None, config_path: Path, json_: bool) -> int:
+    """Print rows for what was denied because no row spoke for it, ready to be read and put into policy.csv.
+
+    They name what was seen and nothing else: whole names, no pattern. What a row denies is left alone.
+
+    Example: authz-sidecar policy suggest --log var/audit/decisions.jsonl
+    """
+    from authz_sidecar.policy.suggest import as_csv
+
+    found = asyncio.run(opened(config_path, directory).suggest(read_log(log), by_user=by_user))
+    if json_:
+        dump([{"row": one.row, "subject": one.subject, "seen": dict(one.seen)} for one in found])
+        return YES
+    if not found:
+        say("# nothing to suggest: no row is missing for what was asked")
+    else:
+        click.echo("# Suggested by what was asked and denied. Read each row before you take it.")
+    for line in as_csv(found):
+        click.echo(line)
+    return YES

@@ -1,0 +1,110 @@
+"""`authz-sidecar policy matrix`: names times calls, as a table, CSV, JSON or a page."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authz_sidecar.cli.asking import granted
+from authz_sidecar.cli.opened import opened
+from authz_sidecar.cli.show import YES, as_json, config_option, dump, say, table
+
+_FORMATS = click.Choice(["table", "csv", "html", "json"])
+_WHO = {"roles": ("role:", "group:"), "users": ("user:",), "clients": ("client:", "agent:"), "all": ()}
+_MOST_COLUMNS = 8
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--who", type=click.Choice(list(_WHO)), default="all", show_default=True, help="Whose columns.")
+@click.option("--server", "servers", multiple=True, help="Only this MCP server; repeat.")
+@click.option("--format", "form", type=_FORMATS, default="table", show_default=True, help="How to print.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write into this file.")
+@config_option
+@as_json
+def matrix(
+    directory: Path | None,
+    who: str,
+    servers: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    config_path: Path,
+    json_: bool,
+) -> int:
+    """Show who may do what by the policy in DIRECTORY (default: the configured one).
+
+    `csv` can be kept as matrix.csv beside the policy: a test that nothing changes unseen. `html` is one page without
+    anything from outside, to read, print or send.
+
+    Example: authz-sidecar policy matrix --format html --output matrix.html
+    """
+    study = opened(config_path, directory)
+    found = asyncio.run(study.matrix(servers=frozenset(servers), kinds=frozenset(_WHO[who])))
+    form = "json" if json_ else form
+    if form == "table" and output is None:
+        _print(found)
+    elif form == "json" and output is None:
+        dump(_as_json(found))
+    else:
+        _write(_text(found, form, study, directory, config_path), output)
+    return YES
+
+
+def _text(found: Any, form: str, study: Any, directory: Path | None, config_path: Path) -> str:
+    import json
+
+    from authz_sidecar.policy.matrix import as_csv
+    from authz_sidecar.policy.page import page
+
+    if form == "html":
+        title = str(directory or config_path)
+        return page(found, title=title, revision=study.policy.revision)
+    if form == "json":
+        return json.dumps(_as_json(found), ensure_ascii=False, indent=2) + "\n"
+    return "".join(f"{line}\n" for line in as_csv(found))
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    output.write_text(text, "utf-8")
+    say(f"[green]wrote[/]  {output}")
+
+
+def _as_json(found: Any) -> list[dict[str, object]]:
+    return [{**granted(grant), "allowed": grant.permitted} for target in found.targets for grant in found.of(target)]
+
+
+def _print(found: Any) -> None:
+    names = found.names
+    head: tuple[str, ...] = ("server", "method", "tool")
+    if len(names) > _MOST_COLUMNS:
+        rows = [(*_call(target), ", ".join(_told(grant) for grant in found.of(target))) for target in found.targets]
+        table((*head, "who"), rows)
+        return
+    wide: list[tuple[str, ...]] = [
+        (*_call(target), *(_cell(found.at(name, target)) for name in names)) for target in found.targets
+    ]
+    head = (*head, *(f"{name.label} (any other)" if name.more else name.label for name in names))
+    # In a pipe a table has no head, but here nobody could tell the columns apart.
+    table(head, wide if sys.stdout.isatty() else [head, *wide])
+
+
+def _call(target: Any) -> tuple[str, str, str]:
+    return target.server, target.method, f"{target.label} (any other)" if target.more else target.label
+
+
+def _cell(grant: Any) -> str:
+    if grant is None:
+        return "-"
+    if not grant.permitted:
+        return "no"
+    return f"with {' '.join(grant.scopes)}" if grant.scopes else "yes"
+
+
+def _told(grant: Any) -> str:
+    cell = _cell(grant)
+    return grant.name.label if cell == "yes" else f"{grant.name.label} ({cell})"

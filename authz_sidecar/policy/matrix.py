@@ -1,0 +1,89 @@
+"""Fills the table of names times calls, leaving out where the policy is silent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.model import Reason
+from authz_sidecar.policy.people import Name
+from authz_sidecar.policy.questions import Grant, Questions
+from authz_sidecar.policy.universe import Target
+
+MOST: Final = 500_000
+"""Answers that a matrix may have; beyond them nobody reads it."""
+_HEADER: Final = ("server", "method", "tool")
+_SPECIAL: Final = frozenset(',"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Names, calls, and the answers by both; where there is none, no row speaks."""
+
+    names: tuple[Name, ...]
+    targets: tuple[Target, ...]
+    grants: dict[tuple[str, Target], Grant]
+    """By the name asked and the call."""
+
+    def at(self, name: Name, target: Target) -> Grant | None:
+        """Give the answer, or None where the policy is silent."""
+        return self.grants.get((name.name, target))
+
+    def of(self, target: Target) -> Iterator[Grant]:
+        """Give the answers about one call, in the order of the names."""
+        for name in self.names:
+            grant = self.at(name, target)
+            if grant is not None:
+                yield grant
+
+
+async def fill(questions: Questions, *, servers: frozenset[str], kinds: frozenset[str]) -> Matrix:
+    """Ask about every name of these kinds and every call of these servers that a row may decide; empty means all.
+
+    Raises `ConfigError` when that is more than `MOST`, and `EngineError`.
+    """
+    names = tuple(one for one in questions.names if not kinds or one.kind in kinds)
+    grants: dict[tuple[str, Target], Grant] = {}
+    for name in names:
+        for target in questions.near((name.name,)):
+            if servers and target.server not in servers:
+                continue
+            if len(grants) >= MOST:
+                raise ConfigError(f"the matrix has more than {MOST:,} answers, narrow it with --server or --who")
+            decision = await questions.ask((name.name,), target)
+            if decision.reason is not Reason.NO_MATCHING_RULE:
+                grants[name.name, target] = Grant(name=name, target=target, decision=decision)
+    targets = tuple(one for one in questions.universe if not servers or one.server in servers)
+    spoken = {name for name, _ in grants}
+    return Matrix(
+        names=tuple(name for name in names if name.name in spoken),
+        targets=tuple(sorted(targets, key=lambda one: (one.server, one.method, one.more, one.label))),
+        grants=grants,
+    )
+
+
+def as_csv(matrix: Matrix) -> Iterator[str]:
+    """Spell it as `matrix.csv`: whole names only, and what holds today for a token without scopes as expectation.
+
+    Raises `ConfigError` when it would be too long.
+    """
+    names = [name for name in matrix.names if not name.more and name.kind != "agent:"]
+    targets = [target for target in matrix.targets if not target.more]
+    if len(names) * len(targets) > MOST:
+        raise ConfigError(f"the matrix has more than {MOST:,} cells, narrow it with --server or --who")
+    yield ", ".join((*_HEADER, *(_quoted(name.name) for name in names)))
+    for target in targets:
+        cells = (_cell(matrix.at(name, target)) for name in names)
+        yield ", ".join((target.server, target.method, _quoted(target.label), *cells))
+
+
+def _cell(grant: Grant | None) -> str:
+    if grant is None or not grant.permitted:
+        return "deny"
+    return "allow" if grant.decision.allowed else grant.decision.reason.value
+
+
+def _quoted(text: str) -> str:
+    if not _SPECIAL.isdisjoint(text) or text != text.strip() or text.startswith("#") or " #" in text:
+        return '"' + text.replace('"', '""') + '"'
+    return text
