@@ -59,9 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except AuthzError as error:
         complain(str(error))
         sys.exit(NOT_ANSWERED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, which is its right
-        sys.exit(141)
     except UnicodeError:
         complain("a name or value on the command line, or in the environment, is not UTF-8")
         sys.exit(WRONG)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from authz_sidecar.cli import main
@@ -33,7 +34,7 @@ Run = Callable[..., Said]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run one command to its end; whatever happens, nobody sees a traceback."""
 
     def command(*arguments: Any, stdin: bytes = b"") -> Said:
@@ -47,7 +48,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         assert isinstance(ended.value.code, int)
         return Said(ended.value.code, told.out, told.err)
 
-    return command
+    yield command
+    structlog.reset_defaults()  # `serve` has set the log up for a stream that ends with the test
 
 
 @pytest.fixture
