@@ -219,7 +219,7 @@ def _enforcer(model: Any, **links: Any) -> Any:
     enforcer.logger = logging.Logger("silent")  # noqa: LOG001 - registered nowhere, so nobody can switch it on
     enforcer.logger.disabled = True
     for key, link in (links or {"g": _Holds()}).items():
-        if key in model["g"]:
+        if key in (model["g"] or ()):
             enforcer.set_named_role_manager(key, link)
     enforcer.build_role_links()
     enforcer.add_function("match", _match)

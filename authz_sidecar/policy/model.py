@@ -17,8 +17,9 @@ CANONICAL: Final = "\n".join(f"[{section}]\n{keys[0]} = {OWN[keys[0]]}\n" for se
 """The model as engines get it: whatever the author's model calls and compares, the checked rows mean this."""
 
 _TOKENS: Final = re.compile(r"[\w.]+|&&|==|\S")
+_ANY_ALLOWS: Final = "some(where (p.eft == allow))"
 _DENY_OVERRIDES: Final = _TOKENS.findall(OWN["e"])
-_ALLOW_OVERRIDES: Final = _TOKENS.findall("some(where (p.eft == allow))")
+_ALLOW_OVERRIDES: Final = _TOKENS.findall(_ANY_ALLOWS)
 _ROLES: Final = {"_,_": 2, "_,_,_": 3}
 _CALL: Final = re.compile(r"(g2?|match|keyMatch)\s*\(\s*r\.(\w+)\s*,\s*p\.(\w+)\s*(?:,\s*r\.(\w+)\s*)?\)")
 _EQUALITY: Final = re.compile(r"([rp])\.(\w+)\s*==\s*([rp])\.(\w+)")
@@ -49,6 +50,8 @@ class _Reader:
         groups = self._roles("g2") if "g2" in self._definitions else 0
         if groups == 3:
             self._refuse("g2", "groups of tools have no server, expected `_, _`")
+        if groups and "g" not in self._definitions:
+            self._refuse("g2", "Casbin overlooks `g2` where there is no `g`")
         self._check_effect(ruled)
         if self._found.problems:
             return Shape(columns=())
@@ -155,4 +158,12 @@ def _compared(term: str, roles: int, *, groups: bool) -> tuple[str, How] | None:
 def _section(key: str, definitions: Definitions) -> str:
     name = next(section for section, keys in SECTIONS.items() if key in keys)
     keys = [one for one in SECTIONS[name] if one in definitions]
-    return "\n".join([f"[{name}]", *(f"{one} = {definitions[one].text}" for one in keys), ""]) if keys else ""
+    return "\n".join([f"[{name}]", *(f"{one} = {_spaced(definitions[one].text)}" for one in keys), ""]) if keys else ""
+
+
+def _spaced(text: str) -> str:
+    """Put blanks where Casbin needs them: it knows effects by their blanks, and glues `and` to the names beside it."""
+    for effect, tokens in ((OWN["e"], _DENY_OVERRIDES), (_ANY_ALLOWS, _ALLOW_OVERRIDES)):
+        if _TOKENS.findall(text) == tokens:
+            return effect
+    return re.sub(r"\s*(&&|\|\|)\s*", r" \1 ", text)

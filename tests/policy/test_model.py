@@ -103,9 +103,6 @@ def test_a_list_of_who_may_do_what_has_no_roles() -> None:
             id="resource roles",
         ),
         pytest.param(
-            model("sub, obj", "r.sub == p.sub && g2(r.obj, p.obj)", g="g2 = _, _"), 0, True, id="resource roles alone"
-        ),
-        pytest.param(
             model("sub, obj", "r.sub == p.sub && r.obj == p.obj", p="sub, obj", e=ALLOW_OVERRIDES),
             0,
             False,
@@ -211,14 +208,19 @@ _SAME = "r.sub == p.sub && r.obj == p.obj"
             model("sub, obj", "g(r.sub, p.sub) && r.obj == p.obj", g="g = _, _, _, _"), _ROLES, id="four places"
         ),
         pytest.param(
-            model("sub, obj", "r.sub == p.sub && g2(r.obj, p.obj)", g="g2 = _, _, _"),
-            (10, 6, _ROLES[2]),
+            model("sub, obj", "r.sub == p.sub && g2(r.obj, p.obj)", g="g = _, _\ng2 = _, _, _"),
+            (11, 6, _ROLES[2]),
             id="by server",
         ),
     ],
 )
 def test_another_model_is_refused_where_it_differs(text: str, problem: tuple[int, int, str]) -> None:
     assert problems(text) == [problem]
+
+
+def test_groups_without_roles_are_refused_since_casbin_overlooks_them() -> None:
+    text = model("sub, obj", "r.sub == p.sub && g2(r.obj, p.obj)", g="g2 = _, _")
+    assert problems(text) == [(10, 6, "unsupported-role-definition")]
 
 
 def test_several_problems_are_reported_at_once() -> None:
