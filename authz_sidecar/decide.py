@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from authz_sidecar.errors import EngineError, TokenError
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Reason, Server
-from authz_sidecar.ports import DecisionLog, NewId, Policies, Policy, Shadow, TokenVerifier
+from authz_sidecar.ports import Clock, DecisionLog, NewId, Policies, Policy, Shadow, TokenVerifier
 from authz_sidecar.rules import ScopeHierarchy
+
+_MOST_TOLD: Final = 10
 
 
 class Decider:
@@ -23,8 +26,9 @@ class Decider:
         new_id: NewId,
         scopes: ScopeHierarchy | None = None,
         shadow: Shadow | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Take the rooms; `servers` is by name."""
+        """Take the rooms; `servers` is by name. Without a clock, conditions on the time err."""
         self._policies = policies
         self._verifier = verifier
         self._log = log
@@ -32,6 +36,7 @@ class Decider:
         self._new_id = new_id
         self._scopes = scopes or ScopeHierarchy()
         self._shadow = shadow
+        self._clock = clock
 
     async def decide(self, query: Query) -> Answer:
         """Answer every question of the query.
@@ -42,12 +47,17 @@ class Decider:
         server = self._server(query.server)
         principal: Principal | None = None
         detail = ""
+        now = self._clock() if self._clock is not None else None
         try:
             if server is None:
                 decisions = _no(query, Reason.SERVER_UNKNOWN)
             else:
                 principal = await self._verifier.verify(query.token, server)
-                decisions = [await judge(policy, principal, server, asked, self._scopes) for asked in query.questions]
+                decisions = [
+                    await judge(policy, principal, server, asked, self._scopes, context=query.context, now=now)
+                    for asked in query.questions
+                ]
+                detail = _detail(decisions)
         except TokenError as error:
             decisions, detail = _no(query, error.reason), str(error)
         except EngineError as error:
@@ -56,7 +66,9 @@ class Decider:
             raise
         answer = self._answer(policy, server, query, principal, decisions)
         if self._shadow is not None and server is not None and principal is not None:
-            shadow = await self._shadow.differs(principal, server, query.questions, answer.decisions)
+            shadow = await self._shadow.differs(
+                principal, server, query.questions, answer.decisions, context=query.context, now=now
+            )
             answer = replace(answer, shadow=shadow) if shadow is not None else answer
         self._log.record(query, answer, detail)
         return answer
@@ -82,6 +94,12 @@ class Decider:
             mode=Mode.ENFORCE if server is None else server.mode,
             principal=principal,
         )
+
+
+def _detail(decisions: list[Decision]) -> str:
+    """Tell what could not be evaluated; in a batch each thing once, and not without end."""
+    said = dict.fromkeys(decision.detail for decision in decisions if decision.detail)
+    return "; ".join(list(said)[:_MOST_TOLD])
 
 
 def _no(query: Query, reason: Reason) -> list[Decision]:

@@ -74,6 +74,27 @@ class PolicyProblems(AuthzError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Flaw:
+    """One mistake in a condition; `offset` counts characters of the condition from 0."""
+
+    offset: int
+    code: str
+    message: str
+
+
+class ConditionFlaws(AuthzError):
+    """Everything that is wrong with a condition. The loader turns it into problems of the file."""
+
+    code = "condition_refused"
+    public = "a condition has problems"
+
+    def __init__(self, flaws: Iterable[Flaw]) -> None:
+        """Take at least one flaw."""
+        self.flaws = tuple(sorted(set(flaws)))
+        super().__init__("\n".join(flaw.message for flaw in self.flaws))
+
+
 # The operator: no start.
 
 
@@ -126,6 +147,16 @@ class LedgerFull(AuthzError):
 
     code = "ledger_full"
     public = "the audit log cannot be written"
+
+
+class ConditionError(AuthzError):
+    """A condition could not be evaluated for this question: its deny row denies, its allow row grants nothing.
+
+    `str(exc)` says what kind of thing went wrong, without a byte of the arguments or the token.
+    """
+
+    code = "condition"
+    public = "not permitted"
 
 
 class EngineError(AuthzError):

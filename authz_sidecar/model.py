@@ -173,6 +173,8 @@ class Decision:
     reason: Reason
     rules: tuple[RuleRef, ...] = ()
     required_scopes: tuple[str, ...] = ()
+    detail: str = ""
+    """Which conditions could not be evaluated, and why; for our logs only."""
 
     def __post_init__(self) -> None:
         """Refuse an impossible answer."""

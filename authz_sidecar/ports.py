@@ -1,10 +1,12 @@
 """The sockets of the house: what the decision needs from the rooms, and what each promises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from authz_sidecar.errors import Flaw
 from authz_sidecar.model import (
+    NOTHING,
     Answer,
     Decision,
     Principal,
@@ -16,7 +18,7 @@ from authz_sidecar.model import (
     Shadowed,
 )
 from authz_sidecar.revocation import Receipt, Revocation
-from authz_sidecar.rules import Rules, Verdict
+from authz_sidecar.rules import Condition, Rules, Verdict
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -84,6 +86,32 @@ class PolicyEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The names that can exist in the conditions of a row; any other is a mistake."""
+
+    claims: frozenset[str] = frozenset()
+    context: frozenset[str] = frozenset()
+    schemas: tuple[Mapping[str, object], ...] | None = None
+    """The input schemas of all tools that the row is about; None where not all are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A compiled condition, and what is legal in it but surely not meant."""
+
+    condition: Condition
+    warnings: tuple[Flaw, ...] = ()
+
+
+class ConditionLanguage(Protocol):
+    """Compiles what stands in the `when` column."""
+
+    def read(self, text: str, known: Known) -> Read:
+        """Compile a condition whose cost is bounded and whose names can exist, or raise `ConditionFlaws`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A snapshot: rows, what answers by them, and the name of both."""
 
@@ -105,7 +133,14 @@ class Shadow(Protocol):
     """A policy that is tried out beside the one in force."""
 
     async def differs(
-        self, principal: Principal, server: Server, questions: tuple[Question, ...], decisions: tuple[Decision, ...]
+        self,
+        principal: Principal,
+        server: Server,
+        questions: tuple[Question, ...],
+        decisions: tuple[Decision, ...],
+        *,
+        context: Mapping[str, str] = NOTHING,
+        now: float | None = None,
     ) -> Shadowed | None:
         """Give its answers to the same questions of the same caller, or None when they are alike or there are none.
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
+from authz_sidecar.facts import Facts
 from authz_sidecar.model import RuleRef
 
 PREFIXES: Final = ("user:", "role:", "group:", "client:", "agent:")
@@ -38,6 +39,28 @@ class Pattern:
 ANY: Final = Pattern("", prefix=True)
 
 
+class Condition(Protocol):
+    """The compiled `when` of a rule. Immutable; two are equal when their texts are."""
+
+    @property
+    def text(self) -> str:
+        """The condition as it is written."""
+        ...
+
+    @property
+    def needs_arguments(self) -> bool:
+        """Whether the answer may depend on the arguments of the call."""
+        ...
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether the condition is true, or raise `ConditionError`.
+
+        The cost is bounded whatever the facts. INVARIANT: the answer depends on the facts alone, not on what was
+        evaluated before; else removing an allow row could make another one grant.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A `p` row."""
@@ -52,6 +75,8 @@ class Rule:
     text: str
     until: float | None = None
     """When an allow row ends, in seconds since the epoch; a deny row never does."""
+    when: Condition | None = None
+    """What must be true besides. Engines do not look at it: they find the row, and `judge` asks the condition."""
 
     def speaks_to(self, server: str, method: str, tool: str) -> bool:
         """Say whether the row is about this call, whoever makes it."""
@@ -161,11 +186,23 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erred:
+    """A row whose condition could not be evaluated, and why, for our logs."""
+
+    rule: Rule
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Every rule that speaks to a call by a set of subjects. It is true when some rule allows and none denies."""
 
     allows: tuple[Rule, ...] = ()
     denies: tuple[Rule, ...] = ()
+    erred: tuple["Erred", ...] = ()
+    """Rows whose condition could not be evaluated: deny rows among `denies`, and allow rows that are missing above.
+
+    Engines leave it empty."""
 
     def __bool__(self) -> bool:
         """Deny wins, silence denies."""
