@@ -172,6 +172,8 @@ class Policy(Section):
     """The name of an engine, or how several decide together: `all:casbin,cedar`, `any:…`, `first:…`."""
     subjects: Literal["prefixed", "plain"] = "prefixed"
     """`plain` reads names without `user:` and `role:`, as in Casbin's examples."""
+    shadow: Place = ""
+    """A directory with a policy that is tried out: asked beside the one in force, logged and counted, not enforced."""
 
 
 class Audit(Section):

@@ -18,6 +18,7 @@ from authz_sidecar.app.issuers import known
 from authz_sidecar.app.keytelling import AskTelling, KeyTelling
 from authz_sidecar.app.revocations import revocations
 from authz_sidecar.app.revoking import Audited, RevocationDesk, learned
+from authz_sidecar.app.shadowing import Shadowing
 from authz_sidecar.app.state import taken
 from authz_sidecar.app.telling import Desk, Telling
 from authz_sidecar.audit.digest import Digester, load_or_create_key
@@ -126,6 +127,7 @@ class Sidecar:
         )
         self.revocations = revocations(config, learned(self._ledger.admin))
         self.revokes = Audited(self.revocations, self._ledger.admin)
+        self._shadow = self._tried_out(config)
         decider = Decider(
             policies=self.store,
             verifier=Unrevoked(JwtVerifier(issuers, clock=time.time, opaque=self._known.opaque), self.revocations),
@@ -133,6 +135,7 @@ class Sidecar:
             servers=servers,
             new_id=new_id,
             scopes=hierarchy,
+            shadow=self._shadow.policy if self._shadow else None,
         )
         self._engine = engine.name
         self._development = tuple(one.alias for one in issuers if one.development)
@@ -186,6 +189,8 @@ class Sidecar:
         self._keep(self.revocations.follow())
         await self.store.load()
         self._keep(watch(self.store))
+        if self._shadow:
+            self._keep(self._shadow.run())
         _log.info("listening", grpc=list(targets), http=http, ready=self._not_ready() is None)
 
     async def close(self) -> None:
@@ -204,6 +209,12 @@ class Sidecar:
             self._admin("stop", "stopped")
         await asyncio.to_thread(self._ledger.close)
         _log.info("stopped")
+
+    def _tried_out(self, config: Config) -> Shadowing | None:
+        """Make ready the policy that is tried out beside the live one, when there is one."""
+        if not config.policy.shadow:
+            return None
+        return Shadowing(config, admin=self._ledger.admin, failed=self.metrics.shadow_failed)
 
     def _not_ready(self) -> str | None:
         if self._closing:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from authz_sidecar.policy.explain import Explainer, Explanation
 from authz_sidecar.policy.matrix import Matrix, fill
 from authz_sidecar.policy.questions import Grant, Questions, target
 from authz_sidecar.policy.tools import Tools
-from authz_sidecar.ports import Policy, PolicyEngine
+from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
 from authz_sidecar.tokens.verifier import JwtVerifier
 
@@ -122,18 +122,21 @@ def named(subjects: Iterable[str], scopes: Iterable[str]) -> Principal:
 
 
 async def _built(found: Mapping[str, bytes], config: Config) -> Built:
-    setting = setting_of(config)
-    if setting.engine.name not in _SAME_LANGUAGE:
-        return await build(found, setting)
-    built = await build(found, replace(setting, engine=_index()))
-    # A model that the index does not take is one that the configured engine may take.
-    return built if built.policy is not None else await build(found, setting)
+    built = await build(found, setting_of(config, fast=True))
+    if built.policy is None and config.policy.engine in _SAME_LANGUAGE:
+        # A model that the index does not take is one that the configured engine may take.
+        return await build(found, setting_of(config))
+    return built
 
 
-def setting_of(config: Config) -> Setting:
-    """Give what the policy of this configuration is held against; raises `ConfigError`."""
+def setting_of(config: Config, *, fast: bool = False) -> Setting:
+    """Give what the policy of this configuration is held against; raises `ConfigError`.
+
+    With `fast`, the index stands for the built-in engines that say the same and cost more with every row.
+    """
+    name = config.policy.engine
     return Setting(
-        engine=registry.load(config.policy.engine),
+        engine=registry.load("index" if fast and name in _SAME_LANGUAGE else name),
         servers=translate.servers(config),
         qualified_by=translate.qualified_by(config),
         claim_mapping=translate.claim_mapping(config),
@@ -141,7 +144,3 @@ def setting_of(config: Config) -> Setting:
         hierarchy=translate.hierarchy(config),
         carried=translate.carried(config),
     )
-
-
-def _index() -> PolicyEngine:
-    return registry.load("index")

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from authz_sidecar.errors import AuthzError
 from authz_sidecar.methods import METHODS
-from authz_sidecar.model import Answer, Mode, Query, Reason, Revision
+from authz_sidecar.model import Answer, Mode, Query, Reason, Revision, Shadowed
 from authz_sidecar.ports import DecisionLog
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,6 +47,17 @@ class Metrics:
             "authz_policy_loaded_timestamp_seconds", "When the policy in force went live.", registry=self.registry
         )
         self._reloads = Counter("authz_policy_reloads", "Edits, by outcome.", ["outcome"], registry=self.registry)
+        self._differences = Counter(
+            "authz_shadow_differences",
+            "Questions that the policy that is tried out answers otherwise: it gains, loses, or has another reason.",
+            ["server", "method", "change"],
+            registry=self.registry,
+        )
+        self._shadow_failures = Counter(
+            "authz_shadow_failures",
+            "Questions that the policy that is tried out had no answer to.",
+            registry=self.registry,
+        )
         self._introspections = Counter(
             "authz_introspections", "Questions about opaque tokens.", ["issuer", "outcome"], registry=self.registry
         )
@@ -71,6 +82,21 @@ class Metrics:
         found = Tally((self._method(question.method), decision.reason) for question, decision in asked)
         for (method, reason), times in found.items():
             self._decision(server, method, reason, answer.mode).inc(times)
+
+        if answer.shadow is not None:
+            self._shadowed(query, answer, answer.shadow)
+
+    def _shadowed(self, query: Query, answer: Answer, shadow: Shadowed) -> None:
+        asked = zip(query.questions, answer.decisions, shadow.decisions, strict=True)
+        for question, was, would in asked:
+            if was.allowed != would.allowed or was.reason != would.reason:
+                change = "reason" if was.allowed == would.allowed else "gains" if would.allowed else "loses"
+                server = answer.server if answer.server in self._servers else OTHER
+                self._differences.labels(server, self._method(question.method), change).inc()
+
+    def shadow_failed(self, _: Exception) -> None:
+        """Count a question that the policy that is tried out had no answer to."""
+        self._shadow_failures.inc()
 
     def policy(self, *, revision: Revision, loaded_at: float) -> None:
         """Show the policy in force; `loaded_at` in seconds since the epoch."""
