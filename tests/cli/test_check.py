@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from examples.demo import processes
 from examples.demo.processes import Playground, free_port
 from tests.cli.conftest import Run
-from tests.process.grounds import token
+from tests.process.grounds import playground, token
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -126,3 +127,20 @@ def test_bytes_in_the_question_are_told(run: Run, ground: Playground) -> None:
     said = run("check", "tools/call", "\udcff", "--config", ground.config)
     assert said.code == 2
     assert "not UTF-8" in said.err
+
+
+def test_observe_mode_is_said(run: Run) -> None:
+    with playground(mode="observe") as found, processes.sidecar(found):
+        said = run("check", "tools/call", "x", "--config", found.config)
+    assert said.code == 1
+    assert "observe mode: the adapter lets it through and only logs" in said.out
+
+
+def test_by_tcp_it_is_the_same(run: Run, alice: Path) -> None:
+    port = free_port()
+    with playground(tcp=f"127.0.0.1:{port}") as found, processes.sidecar(found):
+        question = ("check", "tools/call", "list_tickets", "--token-file", alice)
+        assert "token_" in run(*question, "--target", f"localhost:{port}").out  # a token of another playground
+        config = found.config.read_text().replace('socket = "run/authz.sock"', "")
+        (found.directory / "tcp.toml").write_text(config)
+        assert "token_" in run(*question, "--config", found.directory / "tcp.toml").out

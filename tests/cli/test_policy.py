@@ -1,13 +1,16 @@
 """`policy lint|test|status|reload`: what is wrong, what runs, and what to do."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples.demo.processes import Playground
+from tests.app.running import house, running
 from tests.cli.conftest import CALM, Run
 from tests.process.grounds import until
 
@@ -128,3 +131,26 @@ def test_losing_most_of_the_policy_waits_for_a_word(run: Run, ground: Playground
         "OUTCOME_APPLIED",
         "OUTCOME_UNCHANGED",
     )
+
+
+async def test_status_before_the_first_policy_says_that_there_is_none(run: Run) -> None:
+    with house() as home, structlog.testing.capture_logs():
+        home.policy.write_text("p, alice\n")
+        async with running(home):
+            said = await asyncio.to_thread(run, "policy", "status", "--config", home.config)
+    assert said.code == 1
+    assert "error policy.csv:1" in said.err
+    assert said.out.startswith("policy    none loaded\nserver\tops  enforce")
+
+
+async def test_warnings_are_said(run: Run) -> None:
+    with house() as home, structlog.testing.capture_logs():
+        home.policy.write_text("# nobody\n")
+        async with running(home):
+            status = await asyncio.to_thread(run, "policy", "status", "--config", home.config)
+            reloaded = await asyncio.to_thread(run, "policy", "reload", "--config", home.config)
+        linted = await asyncio.to_thread(run, "policy", "lint", "--config", home.config)
+    assert (status.code, reloaded.code, linted.code) == (0, 0, 0)
+    assert "warning policy.csv" in linted.err
+    assert "warning policy.csv" in status.err
+    assert "warning policy.csv" in reloaded.err
