@@ -35,7 +35,7 @@ class _Moved(Exception):
     """A file changed while it was being read."""
 
 
-def read(directory: Path) -> dict[str, bytes]:
+def read(directory: Path, *, names: tuple[str, ...] = NAMES, required: tuple[str, ...] = REQUIRED) -> dict[str, bytes]:
     """Give the bytes of each file by name, or raise `PolicyProblems` when they cannot be had.
 
     All files are opened through one descriptor of the directory and looked at again afterwards, so a swap of the
@@ -43,7 +43,7 @@ def read(directory: Path) -> dict[str, bytes]:
     """
     for _ in range(_TRIES):
         try:
-            return _read_once(directory)
+            return _read_once(directory, names, required)
         except _Moved:
             continue
         except OSError as error:
@@ -69,7 +69,7 @@ def signature(directory: Path) -> Signature:
 
 def _listed(directory: Path) -> tuple[str, ...]:
     try:
-        return _further(os.listdir(directory / FOLDER))
+        return _further(entry.name for entry in (directory / FOLDER).iterdir())
     except OSError:
         return ()
 
@@ -94,7 +94,7 @@ def digest(files: Mapping[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def _read_once(directory: Path) -> dict[str, bytes]:
+def _read_once(directory: Path, names: tuple[str, ...], required: tuple[str, ...]) -> dict[str, bytes]:
     where = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         files: dict[str, bytes] = {}
@@ -102,16 +102,17 @@ def _read_once(directory: Path) -> dict[str, bytes]:
         problems: list[Problem] = []
         unreadable: set[str] = set()
         further = _folder(where, problems)
-        for name in (*NAMES, *further):
+        names = (*names, *further)
+        for name in names:
             try:
                 files[name], stats[name] = _read_file(where, name)
             except FileNotFoundError:
-                if name in REQUIRED:
+                if name in required:
                     problems.append(Problem(name, 0, 0, "missing", f"is missing in {directory}"))
             except OSError as error:
                 unreadable.add(name)
                 problems.append(_unreadable(name, error))
-        if any(_look(where, name) != stats.get(name) for name in (*NAMES, *further) if name not in unreadable):
+        if any(_look(where, name) != stats.get(name) for name in names if name not in unreadable):
             raise _Moved
         if _folder(where, []) != further:
             raise _Moved
@@ -140,7 +141,8 @@ def _folder(where: int, problems: list[Problem]) -> tuple[str, ...]:
         problems.append(_unreadable(FOLDER, error))
         return ()
     try:
-        listed = [name for name in os.listdir(handle) if not name.startswith(".")]
+        with os.scandir(handle) as entries:
+            listed = [entry.name for entry in entries if not entry.name.startswith(".")]
     finally:
         os.close(handle)
     for name in sorted(listed):

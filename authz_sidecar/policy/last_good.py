@@ -14,6 +14,7 @@ from typing import Final
 from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision
 from authz_sidecar.policy import files
+from authz_sidecar.policy.stored import ROWS
 from authz_sidecar.strictjson import loads
 
 _MANIFEST: Final = "manifest.json"
@@ -87,7 +88,8 @@ class LastGood:
             manifest = loads(handle.read(_LARGEST_MANIFEST))
         if not isinstance(manifest, dict):
             raise self._untrusted("its manifest is not an object")
-        kept = files.read(where)
+        # What was kept is whole by its digest; the rows of a database stand in a file of their own.
+        kept = files.read(where, names=(*files.NAMES, ROWS), required=())
         if manifest["digest"] != files.digest(kept):
             raise self._untrusted("its files are not those of its manifest")
         revision = files.revision(kept, self._claim_mapping)

@@ -14,6 +14,7 @@ from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
 from authz_sidecar.policy.shaped import parse_shaped
+from authz_sidecar.policy.stored import ROWS, read_stored
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
 from authz_sidecar.rules import Effect, Membership, Rule, Rules
 
@@ -46,6 +47,8 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False) -
     places: Columns = {}
     named = (POLICY, *sorted(name for name in files if name.startswith(FOLDER)))
     read_rows = chain.from_iterable(read(name, files.get(name, b""), found, ends=True) for name in named)
+    if ROWS in files:
+        read_rows = chain(read_rows, read_stored(files[ROWS], found))
     shape = read_model(MODEL, files.get(MODEL, b""), found)
     if shape is not None and (plain or not shape.own):
         said = parse_shaped(read_rows, shape, places, found, plain=plain)

@@ -10,8 +10,8 @@ from authz_sidecar.errors import NotReady, PolicyProblems, Problem
 from authz_sidecar.model import Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Built, Setting, build
-from authz_sidecar.policy.findings import bounded
 from authz_sidecar.policy.ending import ending, reminders
+from authz_sidecar.policy.findings import bounded
 from authz_sidecar.policy.last_good import Copy, LastGood
 from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.policy.losses import Size, loss
