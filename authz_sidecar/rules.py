@@ -31,6 +31,10 @@ class Pattern:
         """Say whether the value is the literal or begins as the pattern does."""
         return value.startswith(self.text) if self.prefix else value == self.text
 
+    def __hash__(self) -> int:
+        """Tell most patterns apart; a policy is full of them, and this is quicker than what a dataclass makes."""
+        return hash(self.text)
+
     def __str__(self) -> str:
         """Spell it as in the file, where `\\*` is a literal star."""
         return self.text.replace("*", "\\*") + ("*" if self.prefix else "")

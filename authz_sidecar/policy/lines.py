@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from authz_sidecar.policy.findings import Findings
 
@@ -16,8 +15,7 @@ _SETTING: Final = "in Excel choose `CSV (Comma delimited)`, not `CSV UTF-8`; in 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line without its end; numbers count from 1."""
 
     number: int

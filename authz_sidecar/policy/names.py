@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from authz_sidecar.policy.findings import one_of, quote
@@ -13,6 +14,8 @@ _SPECIAL: Final = re.compile(r"\\.?|\*", re.DOTALL)
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _SEGMENTS: Final = re.compile(r"[/?#]")
 _UNSAFE: Final = re.compile("%2e|%2f|%5c|%00|\\\\|[\x00-\x1f\x7f-\x9f]", re.IGNORECASE)
+KEPT: Final = 65_536
+"""Spellings that are remembered: the rows of a policy repeat few names, and share what was made of them."""
 
 
 class Misspelt(Exception):
@@ -23,6 +26,7 @@ class Misspelt(Exception):
         self.code, self.offset = code, offset
 
 
+@lru_cache(KEPT)
 def pattern(text: str) -> Pattern:
     """Read a literal, `*`, or a trailing `*`; `\\*` is a literal star. Raises `Misspelt`."""
     if not text:
@@ -50,6 +54,7 @@ def literal(text: str) -> str:
     return found.text
 
 
+@lru_cache(KEPT)
 def subject(text: str) -> Pattern:
     """Read the subject of a rule: a prefixed name or pattern, or `*` for everybody. Raises `Misspelt`."""
     found = pattern(text)

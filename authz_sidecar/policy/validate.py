@@ -13,6 +13,8 @@ from authz_sidecar.policy.qualify import check_names
 from authz_sidecar.rules import Effect, Pattern, Rule, ScopeRow
 
 _NOTIFICATIONS: Final = "notifications/"
+_SUSPECT: Final = frozenset({Kind.PASS, Kind.LIST})
+"""Kinds of methods for which a row may do nothing."""
 
 
 def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozenset[str], found: Findings) -> None:
@@ -41,10 +43,12 @@ class _Check:
 
     def row(self, row: Rule | ScopeRow, fields: tuple[int, int], *, opens: bool) -> None:
         """Look at the server and the method of a row."""
+        served, known, kinds = self._meaning(row)
+        if served and kinds and not kinds & _SUSPECT:
+            return
         tell = self._found.error if opens else self._found.warn
         columns = self._parsed.places[row.source, row.line]
         server_column, method_column = (columns[index] for index in fields)
-        served, known, kinds = self._meaning(row)
         if not served:
             message = f"no configured server matches {quote(str(row.server))}{_near(row.server, self._servers)}"
             tell(row.source, row.line, server_column, "unknown-server", message)
