@@ -18,10 +18,11 @@ from authz_sidecar.tokens.urls import Url
 class Loaded:
     """What a source gave."""
 
-    keys: KeySet | None
-    """None: the same as before."""
+    keys: KeySet
     lifetime: float
     """Seconds for which asking again would be in vain."""
+    unchanged: bool = False
+    """The issuer said so itself."""
 
 
 class Source(Protocol):
@@ -39,18 +40,23 @@ class JwksPage:
         """Take the URL; `foreign` when a document named it and not the operator."""
         self._web, self.url, self._foreign = web, url, foreign
         self._etag = ""
+        self._last: KeySet | None = None
 
     async def load(self) -> Loaded:
         """Fetch the set, or learn that it is the same."""
         page = await self._web.get(self.url, foreign=self._foreign, etag=self._etag)
-        keys: KeySet | None = None
         if page.status != 304:
-            try:
-                keys = await asyncio.to_thread(parse_published, page.body)  # a thousand keys are some milliseconds
-            except ConfigError as error:
-                raise FetchFailed(Outcome.BAD_CONTENT, f"{self.url} {error}") from None
+            self._last = await self._parsed(page)
             self._etag = page.headers.get("etag", "")  # after parsing: what was refused is asked for again
-        return Loaded(keys=keys, lifetime=lifetime(page.headers))
+        if self._last is None:
+            raise FetchFailed(Outcome.BAD_STATUS, f"{self.url} says that nothing changed, and nobody asked")
+        return Loaded(keys=self._last, lifetime=lifetime(page.headers), unchanged=page.status == 304)
+
+    async def _parsed(self, page: Page) -> KeySet:
+        try:
+            return await asyncio.to_thread(parse_published, page.body)  # a thousand keys are some milliseconds
+        except ConfigError as error:
+            raise FetchFailed(Outcome.BAD_CONTENT, f"{self.url} {error}") from None
 
 
 class Discovered:

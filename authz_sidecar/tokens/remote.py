@@ -127,12 +127,9 @@ class RemoteKeys:
         except Exception as error:  # noqa: BLE001 - the background task outlives every error; it is counted and told
             self._say(Outcome.FAILED, detail=type(error).__name__)
             return None
-        if loaded.keys is None:
-            self._ring.confirm()
-            self._say(Outcome.UNCHANGED)
-        else:
-            change = self._ring.replace(loaded.keys)
-            self._say(Outcome.FETCHED, change=change, ignored=loaded.keys.ignored)
+        change = self._ring.replace(loaded.keys)
+        outcome = Outcome.UNCHANGED if loaded.unchanged else Outcome.FETCHED
+        self._say(outcome, change=change, ignored=loaded.keys.ignored)
         return loaded.lifetime
 
     def _say(

@@ -64,16 +64,12 @@ class Ring:
         added = tuple(_name(key) for key in new if key not in old)
         removed = tuple(_name(key) for key in old if key not in new)
         self._set = keys
-        self.confirm()
+        self._confirmed = (self._clock(), self._monotonic())
         if added or removed:
             self.version += 1
         if removed:
             self.epoch += 1
         return Change(added=added, removed=removed)
-
-    def confirm(self) -> None:
-        """Note that the keys are still the issuer's."""
-        self._confirmed = (self._clock(), self._monotonic())
 
     def expire(self) -> bool:
         """Throw keys away that are too old, and say whether there were any."""

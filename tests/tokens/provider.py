@@ -149,4 +149,6 @@ class Nap:
         """Let its time pass, and wait until the sleeper sleeps again."""
         self.time.pass_(self.seconds)
         self.future.set_result(None)
-        return await self.time.nap()
+        following = await self.time.nap()
+        self.seconds, self.future = following.seconds, following.future
+        return self
