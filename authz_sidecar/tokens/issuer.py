@@ -1,6 +1,5 @@
 """An issuer whose tokens are accepted, and what the operator says about them."""
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,7 +79,7 @@ class Issuer:
                 steps(path)
             except ValueError as error:
                 raise ConfigError(f"the issuer `{self.alias}`: the claim `{path}` {error}") from None
-        if not math.isfinite(self.leeway) or not 0 <= self.leeway <= LONGEST_LEEWAY:
+        if not 0 <= self.leeway <= LONGEST_LEEWAY:  # also refuses NaN, which compares as false
             raise ConfigError(f"the leeway of the issuer `{self.alias}` must be 0 to {LONGEST_LEEWAY:.0f} seconds")
         object.__setattr__(self, "algorithms", same(self.algorithms))
         object.__setattr__(self, "types", frozenset(map(media_type, self.types)))

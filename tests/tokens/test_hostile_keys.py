@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, HMACAlgorithm, RSAAlgorithm
 
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.model import RawToken, Reason
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.issuer import Issuer
 from authz_sidecar.tokens.keys import parse_keys
+from authz_sidecar.tokens.keyset import Key, KeySet
 from authz_sidecar.tokens.mint import public_jwks
 from authz_sidecar.tokens.verifier import JwtVerifier
 from tests.tokens.attacks import NO_START, Attack, refuse
@@ -165,9 +169,14 @@ def public(algorithm: str, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not DROP}
 
 
+def pem(made: ec.EllipticCurvePublicKey) -> bytes:
+    return made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def weak_rsa(bits: int) -> dict[str, Any]:
-    made = rsa.generate_private_key(public_exponent=65537, key_size=bits).public_key()
-    return dict(RSAAlgorithm.to_jwk(made, as_dict=True)) | {"kid": "weak", "key_ops": ["verify"]}
+    """Numbers of this length; the key is refused before anybody asks whether they are any good."""
+    modulus = rsa.RSAPublicNumbers(65537, (1 << (bits - 1)) + 1).public_key()
+    return dict(RSAAlgorithm.to_jwk(modulus, as_dict=True)) | {"kid": "weak", "key_ops": ["verify"]}
 
 
 def curve(kind: ec.EllipticCurve, **changes: Any) -> dict[str, Any]:
@@ -189,7 +198,7 @@ RECORDS = [
            issuers=jwks(curve(ec.SECP384R1(), kid="es256-1"), BESIDE)),
     Attack(words="a weak RSA key", reason=NO_START, issuers=jwks(weak_rsa(1024), BESIDE)),
     Attack(words="an RSA key that is a little too short", reason=NO_START, issuers=jwks(weak_rsa(2047), BESIDE)),
-    Attack(words="an RSA key that takes for ever", reason=NO_START,
+    Attack(words="an RSA key that takes for ever", reason=NO_START, says="larger than",
            issuers=jwks({"kty": "RSA", "kid": "w", "e": "AQAB", "n": "_" * 20_000}, BESIDE)),
     Attack(words="a private key", reason=NO_START, issuers=jwks(dict(key("ES256")))),
     Attack(words="a private key that says d alone", reason=NO_START, issuers=jwks(public("ES256", d="AA"))),
@@ -200,6 +209,14 @@ RECORDS = [
     Attack(words="a key without a number", reason=NO_START, issuers=jwks(public("ES256", x=DROP))),
     Attack(words="a record that is a string", reason=NO_START, issuers=jwks("key")),  # type: ignore[arg-type] # hostile
     Attack(words="a kid that is a number", reason=NO_START, issuers=jwks(public("ES256", kid=7))),
+    Attack(words="a kid that is empty", reason=NO_START, issuers=jwks(public("ES256", kid=""))),
+    Attack(words="a kid that is too long", reason=NO_START, issuers=jwks(public("ES256", kid="k" * 1025))),
+    Attack(words="a list of key_ops with a number", reason=NO_START,
+           issuers=jwks(public("ES256", key_ops=["verify", 7]))),
+    Attack(words="a PEM key on a curve that is not supported", reason=NO_START,
+           issuers=lambda: [issuer(keys=parse_keys(pem(ec.generate_private_key(ec.SECP256K1()).public_key())))]),
+    Attack(words="no kid, and no keys at all", reason=KEY, make=lambda: sign(header_bytes(kid=DROP), claim_bytes()),
+           issuers=lambda: [issuer(keys=KeySet())]),
     Attack(words="a kid with a control character", reason=NO_START, issuers=jwks(public("ES256", kid="a\nb"))),
     Attack(words="key_ops that are a string", reason=NO_START, issuers=jwks(public("ES256", key_ops="verify"))),
     Attack(words="a mark of development that is a string", reason=NO_START,
@@ -260,7 +277,30 @@ FORMS = [
            make=lambda: changed_signature("RS256", lambda s: b"\xff" * len(s))),
 ]  # fmt: skip
 
-ATTACKS = [*ISSUERS, *CONFUSION, *RECORDS, *FORMS]
+# --- one key, asked directly: it does not rely on whoever chose it
+
+
+def asked(algorithm: str, material: Any, *, recorded: str, signature: bytes) -> Callable[[], list[Issuer]]:
+    def ask() -> list[Issuer]:
+        one = Key(kid="k", kty="RSA", algorithms=frozenset({recorded}), material=material)
+        if one.verifies(algorithm, b"signed", signature):
+            return [issuer()]
+        raise ConfigError("no")
+
+    return ask
+
+
+SMALL = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - too small for what is asked of it
+MADE = SMALL.sign(b"signed", PKCS1v15(), SHA512())
+
+ASKED = [
+    Attack(words="a key asked for an algorithm that it is not recorded for", reason=NO_START,
+           issuers=asked("RS512", SMALL.public_key(), recorded="RS256", signature=MADE)),
+    Attack(words="a key that is too small for the hash", reason=NO_START,
+           issuers=asked("PS512", SMALL.public_key(), recorded="PS512", signature=MADE)),
+]  # fmt: skip
+
+ATTACKS = [*ISSUERS, *CONFUSION, *RECORDS, *FORMS, *ASKED]
 
 
 @pytest.mark.parametrize("attack", [pytest.param(one, id=one.words) for one in ATTACKS])

@@ -1,14 +1,19 @@
 """Attacks that need a setting: a warm cache, mapped claims, overridden audiences, time edges."""
 
 from collections.abc import Callable
+from functools import cache
+from itertools import count
+from math import inf
 from typing import Any
 
 import pytest
 
+from authz_sidecar.errors import TokenError
 from authz_sidecar.model import Reason, Server
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.issuer import Issuer
-from tests.tokens.attacks import Attack, refuse
+from authz_sidecar.tokens.keyset import Key
+from tests.tokens.attacks import NO_START, Attack, refuse
 from tests.tokens.makers import (
     NOW,
     OTHER_SERVER,
@@ -19,6 +24,7 @@ from tests.tokens.makers import (
     key,
     sign,
     token,
+    usual_keys,
 )
 
 MALFORMED, TYPE = Reason.TOKEN_MALFORMED, Reason.TOKEN_TYPE_NOT_ALLOWED
@@ -28,28 +34,60 @@ EXPIRED, EARLY, CLAIM = Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason
 # --- a cache that knows a good token
 
 
+@cache
+def known() -> str:
+    """One token, the same at each call: no two signatures of ES256 are alike."""
+    return token()
+
+
 def tampered(part: int) -> str:
-    segments = token().split(".")
+    segments = known().split(".")
     changes = [header_bytes(x=1), claim_bytes(sub="root"), bytes(64)]
     segments[part] = base64url.encode(changes[part]).decode()
     return ".".join(segments)
 
 
+class Withdrawn:
+    """Keys that are there once, and never again; each look at the epoch finds another."""
+
+    def __init__(self) -> None:
+        self._epochs, self._finds = count(), count()
+
+    good_for = inf
+    development = False
+
+    @property
+    def epoch(self) -> int:
+        return next(self._epochs)
+
+    def find(self, kid: str | None, algorithm: str) -> Key:
+        if next(self._finds):
+            raise TokenError(KEY, "no such key")
+        return usual_keys().find(kid, algorithm)
+
+    async def seek(self) -> bool:
+        return False
+
+
 CACHE = [
     *(
-        Attack(words=f"a known token with another {name}", reason=SIGNATURE, before=token,
+        Attack(words=f"a known token with another {name}", reason=SIGNATURE, before=known,
                make=lambda part=part: tampered(part))  # type: ignore[misc] # a default binds the loop's value
         for part, name in enumerate(("header", "payload", "signature"))
     ),
-    Attack(words="a known token with a space after", reason=MALFORMED, before=token, make=lambda: token() + " "),
-    Attack(words="a known token with a part more", reason=MALFORMED, before=token, make=lambda: token() + ".x"),
-    Attack(words="another token of the known jti", reason=SIGNATURE, before=token,
+    Attack(words="a known token with a space after", reason=MALFORMED, before=known, make=lambda: known() + " "),
+    Attack(words="a known token with a part more", reason=MALFORMED, before=known, make=lambda: known() + ".x"),
+    Attack(words="another token of the known jti", reason=SIGNATURE, before=known,
            make=lambda: sign(header_bytes(), claim_bytes(sub="root"), key("ES256", "stranger"))),
-    Attack(words="a known token that has ended since", reason=EXPIRED, before=token, wait=330),
-    Attack(words="a known token at another server", reason=AUDIENCE, before=token, server=OTHER_SERVER),
-    Attack(words="a known token at a server of the same audience by another name", reason=AUDIENCE, before=token,
+    Attack(words="a known token that has ended since", reason=EXPIRED, before=known, make=known, wait=330),
+    Attack(words="a known token at another server", reason=AUDIENCE, before=known, make=known, server=OTHER_SERVER),
+    Attack(words="a known token at a server of the same audience by another name", reason=AUDIENCE,
+           before=known, make=known,
            server=Server(name="twin", audience=SERVER.audience, audiences={"main": "https://twin.example"})),
-    Attack(words="a known token before it counts, the clock set back", reason=EARLY, before=token, wait=-41),
+    Attack(words="a known token whose key was withdrawn since", reason=KEY, before=known, make=known,
+           issuers=lambda: [issuer(keys=Withdrawn())]),
+    Attack(words="a known token before it counts, the clock set back", reason=EARLY,
+           before=known, make=known, wait=-41),
 ]  # fmt: skip
 
 # --- claims that the configuration names
@@ -100,6 +138,7 @@ CLAIMS = [
            server=Server(name="ops", audience=SERVER.audience, audiences={"main": "api://ops"})),
     Attack(words="the audience of another issuer's tokens", reason=AUDIENCE, make=lambda: token(aud="api://ops"),
            server=Server(name="ops", audience=SERVER.audience, audiences={"other": "api://ops"})),
+    Attack(words="an ID token by s_hash", reason=Reason.TOKEN_TYPE_NOT_ALLOWED, make=lambda: token(s_hash="x")),
     Attack(words="a family that is a number", reason=MALFORMED, issuers=mapped(family_claim="sid"),
            make=lambda: token(sid=7)),
 ]  # fmt: skip
@@ -117,7 +156,31 @@ TIMES = [
     Attack(words="ends and begins in the future", reason=EARLY, make=lambda: token(nbf=NOW + 100, exp=NOW + 200)),
 ]  # fmt: skip
 
-ATTACKS = [*CACHE, *CLAIMS, *TIMES]
+OTHER = "https://other.example"
+
+REFUSED = [
+    *(
+        Attack(words=f"an issuer with {words}", reason=NO_START, issuers=mapped(**change))
+        for words, change in (
+            ("an alias that could be misread", {"alias": "a/b"}),
+            ("no name", {"issuer": ""}),
+            ("no algorithms", {"algorithms": frozenset()}),
+            ("an unknown kind of client tokens", {"client_tokens": "none"}),
+            ("a path that cannot be read", {"roles_claim": "a..b"}),
+            ("a leeway of an hour", {"leeway": 3600.0}),
+            ("a leeway that is no number", {"leeway": float("nan")}),
+        )
+    ),
+    Attack(words="an issuer with no user claim", reason=NO_START, says="needs a", issuers=mapped(user_claim="")),
+    Attack(words="two issuers of one name", reason=NO_START,
+           issuers=lambda: [issuer(qualify=True), issuer(alias="two", qualify=True)]),
+    Attack(words="two issuers of one alias", reason=NO_START,
+           issuers=lambda: [issuer(qualify=True), issuer(issuer=OTHER, qualify=True)]),
+    Attack(words="two issuers whose names could be confused", reason=NO_START,
+           issuers=lambda: [issuer(qualify=True), issuer(issuer=OTHER, alias="two")]),
+]  # fmt: skip
+
+ATTACKS = [*CACHE, *CLAIMS, *TIMES, *REFUSED]
 
 
 @pytest.mark.parametrize("attack", [pytest.param(one, id=one.words) for one in ATTACKS])
