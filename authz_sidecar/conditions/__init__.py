@@ -1,0 +1,1 @@
+"""The conditions room: reads, checks, prices and evaluates the `when` of a rule (CEL)."""
