@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
@@ -111,19 +111,22 @@ class RedisStore:
 
     async def close(self) -> None:
         """Let go."""
-        try:
+        with suppress(RedisError, OSError):  # it is gone already
             await self._redis.aclose()
-        except (RedisError, OSError):
-            return  # it is gone already
 
 
 @asynccontextmanager
 async def _reaching() -> AsyncIterator[None]:
+    task = asyncio.current_task()
+    cancels = task.cancelling() if task else 0
     try:
         async with asyncio.timeout(2 * _TIMEOUT):
             yield
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnreachable(f"{type(error).__name__}: {error}") from None
+    # The client writes under `asyncio.wait_for`, which up to Python 3.11 may swallow a cancellation (CPython 86296).
+    if task and task.cancelling() > cancels:
+        raise asyncio.CancelledError
 
 
 def _messages(found: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,16 @@ async def test_a_database_that_cannot_be_used_is_no_start(tmp_path: Path) -> Non
             pass
 
 
+async def test_a_revocation_that_cannot_be_read_is_no_start(tmp_path: Path) -> None:
+    async with opened(tmp_path) as it:
+        await it.revoke(revocation())
+    with closing(sqlite3.connect(tmp_path / "state" / "revocations.db")) as db, db:
+        db.execute("UPDATE revocations SET entry = '{}'")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        async with opened(tmp_path):
+            pass
+
+
 async def test_a_time_to_come_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as it:
         await it.revoke(revocation(issued_before=NOW + 300))
@@ -158,9 +169,8 @@ async def test_what_cannot_be_written_is_in_force_and_is_said_and_is_written_lat
         assert revoked(it)
         await it._in_thread(lambda: it._disk._db.execute("PRAGMA query_only = OFF").close())
         await it.tidy()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM revocations").fetchone() == (2,)
-    db.close()
 
 
 async def test_what_cannot_be_forgotten_on_disk_is_forgotten_after_a_restart(tmp_path: Path) -> None:
