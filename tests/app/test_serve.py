@@ -4,10 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
-import socket
-import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,6 @@ import grpc
 import grpc.aio
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from authz_sidecar import app, configfile
@@ -159,63 +151,6 @@ async def test_decisions_may_go_to_standard_output(home: House, capfdbinary: pyt
     assert not (home.home / "var" / "audit").exists()
 
 
-async def test_the_state_directory_is_private(home: House) -> None:
-    async with running(home):
-        assert stat.S_IMODE((home.home / "var").stat().st_mode) == 0o700
-
-
-async def test_an_open_state_directory_is_closed(home: House) -> None:
-    (home.home / "var").mkdir()
-    (home.home / "var").chmod(0o755)
-    async with running(home):
-        assert stat.S_IMODE((home.home / "var").stat().st_mode) == 0o700
-
-
-@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])
-async def test_a_state_directory_that_others_can_write_is_refused(home: House, mode: int) -> None:
-    """Whoever could write there could have left a policy that would now be put in force."""
-    (home.home / "var").mkdir()
-    (home.home / "var").chmod(mode)
-    told = await refused(home)
-    assert told.startswith(f"`state_dir` {home.home}/var: has mode {mode:04o}, so others could write a policy there")
-    assert stat.S_IMODE((home.home / "var").stat().st_mode) == mode
-    assert not home.socket.exists()
-
-
-async def test_a_state_directory_that_is_none_is_refused(home: House) -> None:
-    (home.home / "var").write_text("x")
-    assert await refused(home) == f"`state_dir` {home.home}/var: File exists"
-
-
-async def test_a_second_sidecar_on_the_same_state_is_refused(home: House) -> None:
-    async with running(home) as stub:
-        assert "another sidecar keeps its state there" in await refused(home)
-        assert (await ask(stub, home.token())).allowed
-    async with running(home):
-        pass
-    assert [one["action"] for one in home.decisions if one["type"] == "admin"].count("stop") == 2
-
-
-async def test_a_second_sidecar_on_the_same_socket_is_refused(home: House) -> None:
-    async with running(home) as stub:
-        second = home.config.read_text().replace('state_dir = "var"', 'state_dir = "other"')
-        second = second.replace(str(home.http_port), "0")
-        home.config.write_text(second)
-        assert await refused(home) == f"another process is listening on `{home.socket}`: stop it or use another path"
-        assert (await ask(stub, home.token())).allowed
-    other = (home.home / "other" / "audit" / "decisions.jsonl").read_text()
-    assert other == ""  # one that never answered has nothing to tell
-
-
-async def test_a_taken_http_port_is_told_and_nothing_stays_behind(home: House) -> None:
-    with socket.create_server(("127.0.0.1", home.http_port)):
-        told = await refused(home)
-    assert told.startswith(f"cannot listen on 127.0.0.1:{home.http_port} for HTTP: ")
-    assert list(home.socket.parent.iterdir()) == []
-    async with running(home) as stub:
-        assert (await ask(stub, home.token())).allowed
-
-
 async def test_no_answer_before_the_first_policy_and_ready_when_it_is_mended(home: House) -> None:
     home.policy.write_text("p, alice\n")
     async with running(home) as stub:
@@ -316,38 +251,3 @@ async def test_a_rehearsal_reads_what_serve_reads(home: House) -> None:
 async def test_another_directory_can_be_examined(home: House, tmp_path: Path) -> None:
     report = await app.examine(configfile.load(home.config, {}), tmp_path)
     assert report.problems
-
-
-async def test_tls_shows_who_answers(home: House) -> None:
-    certificate = _self_signed(home)
-    port = home.http_port + 1
-    home.configure(
-        issuers=home.issuer(development=False),
-        listen=f'tcp = "127.0.0.1:{port}"\ntls_cert_file = "cert.pem"\ntls_key_file = "key.pem"',
-    )
-    credentials = grpc.ssl_channel_credentials(certificate)
-    async with running(home), grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
-        stub: Any = rpc.AuthorizationServiceStub(channel)  # type: ignore[no-untyped-call] # generated
-        assert (await ask(stub, home.token())).allowed
-
-
-def _self_signed(home: House) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, SHA256())
-        .public_bytes(Encoding.PEM)
-    )
-    (home.home / "cert.pem").write_bytes(certificate)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (home.home / "key.pem").write_bytes(pem)
-    return certificate

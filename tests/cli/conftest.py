@@ -1,9 +1,7 @@
 """How the tests speak the command line: in this process, with files of their own and, where needed, a real sidecar."""
 
 import io
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from authz_sidecar.cli import main
 from examples.demo import processes
 from examples.demo.processes import Playground
+from tests.process.grounds import playground
 
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 """For random input: no timing, and files that are written anew for each example."""
@@ -62,8 +61,5 @@ def home(run: Run, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Playground]:
     """Run a real sidecar for the tests of a file."""
-    directory = Path(tempfile.mkdtemp(prefix="authz"))
-    found = processes.prepare(directory / "g")
-    with processes.sidecar(found):
+    with playground() as found, processes.sidecar(found):
         yield found
-    shutil.rmtree(directory)
