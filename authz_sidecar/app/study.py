@@ -1,6 +1,7 @@
 """A policy to be asked, compared and replayed, without putting it in force."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ _SAME_LANGUAGE: Final = frozenset({"casbin", "plain"})
 class Study:
     """A policy that loads, and what it is held against."""
 
+    place: str
+    """The directory, for people."""
     policy: Policy
     servers: Mapping[str, Server]
     hierarchy: ScopeHierarchy
@@ -55,11 +58,11 @@ class Study:
             self.server(name)
         return await fill(self.questions, servers=servers, kinds=kinds)
 
-    async def explain(self, who: Principal, server: str, method: str, tool: str) -> Explanation:
+    async def explain(self, who: Principal, server: str, method: str, tool: str, arguments: bytes = b"") -> Explanation:
         """Explain one answer; raises `EngineError`. Without a server, the only configured one is meant."""
-        explainer = Explainer(policy=self.policy, servers=self.servers, hierarchy=self.hierarchy)
+        explainer = Explainer(policy=self.policy, servers=self.servers, hierarchy=self.hierarchy, now=time.time())
         only = next(iter(self.servers)) if not server and len(self.servers) == 1 else server
-        return await explainer.explain(who, only, Question(method=method, tool=tool))
+        return await explainer.explain(who, only, Question(method=method, tool=tool, arguments=arguments))
 
     async def coverage(self) -> coverage.Coverage:
         """Measure its own tests; raises `EngineError`."""
@@ -90,11 +93,13 @@ class Study:
 
 async def study(config: Config, directory: Path | None = None) -> Study:
     """Load a policy directory, the configured one by default; raises `PolicyProblems` when it does not load."""
-    found = await asyncio.to_thread(files.read, directory or config.at(config.policy.path))
+    where = directory or config.at(config.policy.path)
+    found = await asyncio.to_thread(files.read, where)
     built = await _built(found, config)
     if built.policy is None:
         raise PolicyProblems(built.problems)
     return Study(
+        place=str(where),
         policy=built.policy,
         servers=translate.servers(config),
         hierarchy=translate.hierarchy(config),
@@ -105,8 +110,6 @@ async def study(config: Config, directory: Path | None = None) -> Study:
 
 async def whose(config: Config, token: str, server: str) -> Principal:
     """Verify a token as the sidecar would; raises `TokenError` with the reason and `ConfigError`."""
-    import time
-
     servers = translate.servers(config)
     if not server and len(servers) == 1:
         server = next(iter(servers))

@@ -21,6 +21,7 @@ _LISTED = 15
 @click.option("--subject", "subjects", multiple=True, metavar="NAME", help="Who asks: user:alice, role:x, …; repeat.")
 @click.option("--scope", "scopes", multiple=True, help="A scope of the token; repeat.")
 @click.option("--token-file", metavar="FILE|-", help="Take subjects and scopes from a token, verified as usual.")
+@click.option("--arguments", default="", metavar="JSON", help="The arguments of the call, for conditions.")
 @click.option("--all", "everything", is_flag=True, help="Show every row considered.")
 @server_option
 @policy_option
@@ -32,6 +33,7 @@ def explain(
     subjects: tuple[str, ...],
     scopes: tuple[str, ...],
     token_file: str | None,
+    arguments: str,
     everything: bool,
     server: str,
     directory: Path | None,
@@ -59,7 +61,7 @@ def explain(
             return _no_caller(error, json_=json_)
     else:
         who = study.named(subjects, scopes)
-    found = asyncio.run(policy.explain(who, server, method, tool))
+    found = asyncio.run(policy.explain(who, server, method, tool, arguments.encode(errors="surrogateescape")))
     if json_:
         dump(_explained(found))
     else:
@@ -124,7 +126,9 @@ def _print(found: Any, *, everything: bool) -> None:
 def _why(one: Any) -> str:
     if one.decides:
         return f"{one.rule.effect.value}s it"
-    return "speaks, does not decide" if one.matches else f"other {', '.join(one.missing)}"
+    if one.matches:
+        return "its condition does not hold" if one.rule.when is not None else "speaks, does not decide"
+    return f"other {', '.join(one.missing)}"
 
 
 def _at(rule: Any) -> str:
@@ -159,11 +163,11 @@ def who_can(method: str, tool: str, server: str, directory: Path | None, config_
     if json_:
         dump([granted(grant) for grant in may])
         return YES if may else ANSWERED_NO
-    rows = [(_name(grant), " ".join(grant.scopes), way(grant.path), _rows(grant)) for grant in may]
+    rows = [(_name(grant), _terms(grant), way(grant.path), _rows(grant)) for grant in may]
     if not rows:
         say(f"[bold red]nobody[/] may do {escape(method)} {escape(tool)}".rstrip())
         return ANSWERED_NO
-    table(("who", "needs scopes", "by way of", "rows"), rows)
+    table(("who", "needs", "by way of", "rows"), rows)
     denied = [grant.name.label for grant in found if grant.decision.reason == "denied_by_rule"]
     if denied:
         more = f" and {len(denied) - _LISTED} more" if len(denied) > _LISTED else ""
@@ -190,15 +194,23 @@ def what_can(subjects: tuple[str, ...], directory: Path | None, config_path: Pat
         dump([granted(grant) for grant in may])
         return YES if may else ANSWERED_NO
     rows = [
-        (grant.target.server, grant.target.method, _label(grant), " ".join(grant.scopes), way(grant.path), _rows(grant))
+        (grant.target.server, grant.target.method, _label(grant), _terms(grant), way(grant.path), _rows(grant))
         for grant in may
     ]
     if not rows:
         say(f"{escape(' '.join(subjects))} may do [bold red]nothing[/]")
         return ANSWERED_NO
-    table(("server", "method", "tool", "needs scopes", "by way of", "rows"), rows)
+    table(("server", "method", "tool", "needs", "by way of", "rows"), rows)
     _tell_more(grant.target.more for grant in may)
     return YES
+
+
+def _terms(grant: Any) -> str:
+    """Say what a right hangs on."""
+    parts = [f"scope {scope}" for scope in grant.scopes]
+    parts += [f"when {' or '.join(grant.when)}"] if grant.when else []
+    parts += [f"unless {' or '.join(grant.unless)}"] if grant.unless else []
+    return ", ".join(parts)
 
 
 def _tell_more(more: Any) -> None:
@@ -228,6 +240,8 @@ def granted(grant: Any) -> dict[str, object]:
         "tool": grant.target.label,
         "tool_is_pattern": grant.target.more,
         "required_scopes": list(grant.scopes),
+        "when": list(grant.when),
+        "unless": list(grant.unless),
         "by": [ref(row) for row in grant.path],
         "rules": [{"file": rule.source, "line": rule.line, "text": rule.text} for rule in grant.decision.rules],
     }

@@ -36,7 +36,7 @@ def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> 
     if json_:
         dump({"ok": not (closed and opens), "changes": [_difference(one) for one in found]})
     elif found:
-        table(("", "who", "server", "method", "tool", "scopes", "also"), [_row(one) for one in found])
+        table(("", "who", "server", "method", "tool", "needs", "also"), [_row(one) for one in found])
     else:
         say("[green]ok[/]  nobody gains or loses anything")
     if closed and opens and not json_:
@@ -45,9 +45,11 @@ def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> 
 
 
 def _row(one: Any) -> tuple[str, ...]:
-    scopes = " ".join(one.after.required_scopes)
+    scopes = " ".join(one.after.scopes)
     if one.change.value.startswith("needs"):
-        scopes = f"{' '.join(one.before.required_scopes) or 'none'} -> {scopes or 'none'}"
+        scopes = f"{' '.join(one.before.scopes) or 'none'} -> {scopes or 'none'}"
+    if one.before.when != one.after.when:
+        scopes = f"{scopes} when {' or '.join(one.after.when) or 'always'}".strip()
     also = ", ".join(one.also[:_NAMED]) + (f" and {len(one.also) - _NAMED} more" if len(one.also) > _NAMED else "")
     mark = "+" if one.change.opens else "-"
     words = one.change.value.replace("_", " ")
@@ -64,8 +66,12 @@ def _difference(one: Any) -> dict[str, object]:
         "server": one.target.server,
         "method": one.target.method,
         "tool": one.target.label,
-        "scopes_before": list(one.before.required_scopes),
-        "scopes_after": list(one.after.required_scopes),
+        "scopes_before": list(one.before.scopes),
+        "scopes_after": list(one.after.scopes),
+        "when_before": list(one.before.when),
+        "when_after": list(one.after.when),
+        "unless_before": list(one.before.unless),
+        "unless_after": list(one.after.unless),
     }
 
 
@@ -91,6 +97,7 @@ def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) ->
                 "distinct": len(past.asked),
                 "not_told": past.untold,
                 "unverified": past.unverified,
+                "conditional": past.conditional,
                 "changes": [_changed(one) for one in found],
             }
         )
@@ -103,6 +110,8 @@ def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) ->
     )
     if past.untold:
         warn(f"{past.untold} allowed entries of lists are not told apart in the log, and were not asked again")
+    if past.conditional:
+        warn(f"{past.conditional} questions hang on conditions; the log keeps no arguments to ask them again")
     if closed and opens:
         complain(f"{len(opens)} new grants, and none are wanted")
     return ANSWERED_NO if closed and opens else YES

@@ -48,7 +48,7 @@ def lint(directory: Path | None, mend: bool, form: str, config_path: Path, json_
     Nothing that runs is touched, but a running sidecar takes up what --fix writes. Exits with 1 when there are
     errors; warnings alone exit with 0.
     """
-    fixes = _fixed(_where(config_path, directory)) if mend else ()
+    fixes = _fixed(config_path, directory) if mend else ()
     report = examined(config_path, directory)
     form = "json" if json_ else form
     if form == "json":
@@ -107,12 +107,15 @@ def _shown(directory: Path) -> str:
     return whole.relative_to(here).as_posix() if whole.is_relative_to(here) else whole.as_posix()
 
 
-def _fixed(directory: Path) -> tuple[Any, ...]:
+def _fixed(config_path: Path, directory: Path | None) -> tuple[Any, ...]:
+    from authz_sidecar import configfile
     from authz_sidecar.policy import files
     from authz_sidecar.policy.fix import fix
 
-    changed, done = fix(files.read(directory))
-    _write(directory, changed)
+    where = _where(config_path, directory)
+    prefixed = configfile.load(config_path).policy.subjects == "prefixed"
+    changed, done = fix(files.read(where), prefixed=prefixed)
+    _write(where, changed)
     return done
 
 

@@ -48,19 +48,18 @@ def matrix(
     elif form == "json" and output is None:
         dump(_as_json(found))
     else:
-        _write(_text(found, form, study, directory, config_path), output)
+        _write(_text(found, form, study), output)
     return YES
 
 
-def _text(found: Any, form: str, study: Any, directory: Path | None, config_path: Path) -> str:
+def _text(found: Any, form: str, study: Any) -> str:
     import json
 
     from authz_sidecar.policy.matrix import as_csv
     from authz_sidecar.policy.page import page
 
     if form == "html":
-        title = str(directory or config_path)
-        return page(found, title=title, revision=study.policy.revision)
+        return page(found, title=study.place, revision=study.policy.revision)
     if form == "json":
         return json.dumps(_as_json(found), ensure_ascii=False, indent=2) + "\n"
     return "".join(f"{line}\n" for line in as_csv(found))
@@ -82,7 +81,11 @@ def _print(found: Any) -> None:
     names = found.names
     head: tuple[str, ...] = ("server", "method", "tool")
     if len(names) > _MOST_COLUMNS:
-        rows = [(*_call(target), ", ".join(_told(grant) for grant in found.of(target))) for target in found.targets]
+        rows = [
+            (*_call(target), ", ".join(_told(grant) for grant in found.of(target)))
+            for target in found.targets
+            if found.telling(target)
+        ]
         table((*head, "who"), rows)
         return
     wide: list[tuple[str, ...]] = [
@@ -102,7 +105,8 @@ def _cell(grant: Any) -> str:
         return "-"
     if not grant.permitted:
         return "no"
-    return f"with {' '.join(grant.scopes)}" if grant.scopes else "yes"
+    terms = [*grant.scopes, *(["a condition"] if grant.when or grant.unless else [])]
+    return f"with {' '.join(terms)}" if terms else "yes"
 
 
 def _told(grant: Any) -> str:

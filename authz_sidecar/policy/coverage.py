@@ -86,7 +86,7 @@ class _Ask:
         rules = self._policy.rules
         match row:
             case Rule():
-                compiled: CompiledPolicy = _Without(self._policy.compiled, lambda _, rule: rule is not row)
+                compiled: CompiledPolicy = _Without(self._policy.compiled, lambda _, rule: _place(rule) != _place(row))
                 return replace(self._policy, compiled=compiled)
             case Membership():
                 compiled = _Without(self._policy.compiled, _still_held(self._holding, row))

@@ -17,7 +17,7 @@ _FIELDS: Final[tuple[Callable[[Rule], Pattern], ...]] = (
 
 
 _LOOKED_AT: Final = 4
-"""So many rows that say the same are looked at; one of them lasts longest, rarely a later one."""
+"""So many rows that say the same are looked at; one of them lasts longest and has no condition, rarely a later one."""
 
 
 class _Level:
@@ -65,14 +65,16 @@ class Cover:
             levels = list(self._root.over(rule.subject))
         for field in _FIELDS[1:]:
             levels = [deeper for level in levels for deeper in level.over(field(rule))]
-        firsts = (next((row for row in level.rows[:_LOOKED_AT] if fits(row)), None) for level in levels)
-        found = [row for row in firsts if row is not None and not same(row, rule)]
+        near = (row for level in levels for row in level.rows[:_LOOKED_AT])
+        found = [row for row in near if fits(row) and not same(row, rule)]
         return min(found, key=lambda one: one.line, default=None)
 
 
 def same(one: Rule, other: Rule) -> bool:
     """Say whether two rows say the same."""
-    return one.effect is other.effect and all(field(one) == field(other) for field in _FIELDS)
+    if one.effect is not other.effect or one.until != other.until or one.when != other.when:
+        return False
+    return all(field(one) == field(other) for field in _FIELDS)
 
 
 def covers(one: Pattern, other: Pattern) -> bool:

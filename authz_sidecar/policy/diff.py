@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from authz_sidecar.model import Decision, Reason, Server
+from authz_sidecar.model import Server
 from authz_sidecar.policy.people import Name, names
-from authz_sidecar.policy.questions import Questions
+from authz_sidecar.policy.questions import Questions, Reply
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Target, Universe
 from authz_sidecar.ports import Policy
@@ -17,6 +17,8 @@ from authz_sidecar.rules import Rule, Rules, ScopeHierarchy
 class Change(StrEnum):
     """What happens to somebody's right to a call."""
 
+    CONDITION = "condition"
+    """The right hangs on other conditions; whether they are wider nobody can tell."""
     GAINS = "gains"
     LOSES = "loses"
     NEEDS_LESS = "needs_less"
@@ -25,7 +27,7 @@ class Change(StrEnum):
     @property
     def opens(self) -> bool:
         """Say whether somebody may do what they could not do before."""
-        return self in (Change.GAINS, Change.NEEDS_LESS)
+        return self in (Change.CONDITION, Change.GAINS, Change.NEEDS_LESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +37,28 @@ class Difference:
     change: Change
     name: Name
     target: Target
-    before: Decision
-    after: Decision
+    before: Reply
+    after: Reply
     also: tuple[str, ...] = ()
 
 
-def change(before: Decision, after: Decision) -> Change | None:
+def change(before: Reply, after: Reply) -> Change | None:
     """Say what happens between two answers to a caller without scopes, or None when nothing does."""
-    was, now = _permitted(before), _permitted(after)
-    if was != now:
-        return Change.GAINS if now else Change.LOSES
-    if not now or before.required_scopes == after.required_scopes:
+    if before.permitted != after.permitted:
+        return Change.GAINS if after.permitted else Change.LOSES
+    had, has = _terms(before), _terms(after)
+    if not after.permitted or had == has:
         return None
-    fewer = set(after.required_scopes) - set(before.required_scopes)
-    return Change.NEEDS_MORE if fewer else Change.NEEDS_LESS
+    (scopes, when, unless), (scopes_now, when_now, unless_now) = had, has
+    if scopes <= scopes_now and (not when or when == when_now) and unless <= unless_now:
+        return Change.NEEDS_MORE
+    if scopes == scopes_now and when_now and (when != when_now or unless != unless_now):
+        return Change.CONDITION
+    return Change.NEEDS_LESS
+
+
+def _terms(reply: Reply) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    return frozenset(reply.scopes), frozenset(reply.when), frozenset(reply.unless)
 
 
 async def compare(
@@ -130,7 +140,15 @@ def _changed_rules(old: Rules, new: Rules) -> Iterator[Rule]:
 
 
 def _key(rule: Rule) -> tuple[object, ...]:
-    return rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until
+    return (
+        rule.subject,
+        rule.server,
+        rule.method,
+        rule.tool,
+        rule.effect,
+        rule.until,
+        rule.when.text if rule.when else "",
+    )
 
 
 def _changed_members(old: Rules, new: Rules) -> set[str]:
@@ -163,10 +181,6 @@ def _folded(found: Iterable[Difference], sides: _Sides) -> Iterator[Difference]:
                     after=one.after,
                     also=tuple(sorted(also.get(name, ()))),
                 )
-
-
-def _permitted(decision: Decision) -> bool:
-    return decision.allowed or decision.reason is Reason.INSUFFICIENT_SCOPE
 
 
 def _order(one: Difference) -> tuple[object, ...]:

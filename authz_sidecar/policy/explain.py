@@ -38,7 +38,7 @@ class Miss:
     """What would have to change for a yes."""
 
     missing: str
-    """A word: `scope`, `subject`, `tool`, `method`, `server`, `deny`, `rule`."""
+    """A word: `scope`, `subject`, `tool`, `method`, `server`, `condition`, `deny`, `rule`."""
     advice: str
     rule: Rule | None = None
 
@@ -62,8 +62,11 @@ class Explanation:
 class Explainer:
     """Explains the answers of one policy."""
 
-    def __init__(self, *, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy) -> None:
-        """Take a policy and what it is held against; `servers` is by name."""
+    def __init__(
+        self, *, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy, now: float | None = None
+    ) -> None:
+        """Take a policy and what it is held against; `servers` is by name, `now` in seconds since the epoch."""
+        self._now = now
         self._policy = policy
         self._servers = servers
         self._hierarchy = hierarchy
@@ -102,7 +105,7 @@ class Explainer:
         )
 
     async def _decide(self, who: Principal, server: Server, question: Question) -> Decision:
-        return await judge(self._policy, who, server, question, self._hierarchy)
+        return await judge(self._policy, who, server, question, self._hierarchy, now=self._now)
 
     def _considered(
         self, held: Mapping[str, Path], server: str, question: Question, decision: Decision
@@ -128,6 +131,8 @@ class Explainer:
                 lacking = sorted(set(decision.required_scopes) - self._hierarchy.held(who.scopes))
                 words = " ".join(lacking)
                 return Miss(missing="scope", advice=f"the token lacks the scope {quote(words)}")
+            case Reason.CONDITION_ERROR:
+                return Miss(missing="condition", advice=f"a condition cannot be evaluated: {decision.detail}")
             case Reason.DENIED_BY_RULE:
                 return self._denied(decision, rows)
             case _:
@@ -142,6 +147,10 @@ class Explainer:
 
     async def _nearest(self, who: Principal, server: Server, question: Question, rows: Iterable[Considered]) -> Miss:
         """Find the allow row that misses by one thing, and prove that this thing would do."""
+        for row in rows:
+            if row.matches and row.rule.effect is Effect.ALLOW and row.rule.when is not None:
+                advice = f"the condition {quote(row.rule.when.text)} does not hold"
+                return Miss(missing="condition", advice=advice, rule=row.rule)
         near = [row for row in rows if row.rule.effect is Effect.ALLOW and len(row.missing) == 1]
         spelled = {row.rule.tool.text for row in near if row.missing == ("tool",)}
         known = any(rule.tool.text == question.tool for rule in self._policy.rules.rules)

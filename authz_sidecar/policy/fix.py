@@ -1,6 +1,6 @@
 """Mends what can have one meaning only: spellings in another case, and rows that say what another row says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,11 +8,13 @@ from authz_sidecar.policy import tables
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.holding import Holding
-from authz_sidecar.policy.parse import POLICY, SCOPES, parse_policy
-from authz_sidecar.rules import PREFIXES, Effect, Membership, Rule
+from authz_sidecar.policy.parse import FOLDER, POLICY, SCOPES, parse_policy
+from authz_sidecar.rules import PREFIXES, Effect, Membership, Rule, ScopeRow
 
 _KINDS: Final = ("p", "g")
 _EFFECT: Final = 5
+
+_Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,35 +30,43 @@ class Fix:
         return f"{self.file}:{self.line}: {self.what}"
 
 
-def fix(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[Fix, ...]]:
+def fix(files: Mapping[str, bytes], *, prefixed: bool = True) -> tuple[dict[str, bytes], tuple[Fix, ...]]:
     """Give the files that change, mended, and what was done. No answer of the policy changes by it.
 
     Mended are row kinds, effects and subject prefixes in another case; removed are rows that say the same as an
-    earlier one, and allow rows for a name that has the very same right by a role that it holds.
+    earlier one, and allow rows for a name that has the very same right by a role that it holds; rows that end stay.
+    `prefixed` says whether subjects begin with `user:` and the like.
     """
     done: list[Fix] = []
-    changed: dict[str, bytes] = {}
-    if POLICY in files:
-        changed[POLICY] = _dropped(POLICY, _respelled(files[POLICY], done), done)
-    if SCOPES in files:
-        changed[SCOPES] = _dropped(SCOPES, files[SCOPES], done)
-    return {name: data for name, data in changed.items() if data != files[name]}, tuple(sorted(done))
+    fixed = {
+        name: _respelled(name, data, done, prefixed=prefixed) if is_policy(name) else data
+        for name, data in files.items()
+    }
+    drop = _superfluous(fixed)
+    for name in {file for file, _ in drop}:
+        fixed[name] = _dropped(name, fixed[name], drop, done)
+    return {name: data for name, data in fixed.items() if data != files[name]}, tuple(sorted(done))
 
 
-def _respelled(data: bytes, done: list[Fix]) -> bytes:
+def is_policy(name: str) -> bool:
+    """Say whether p and g rows stand in the file of this name."""
+    return name == POLICY or name.startswith(FOLDER)
+
+
+def _respelled(file: str, data: bytes, done: list[Fix], *, prefixed: bool) -> bytes:
     lines = data.split(b"\n")
-    for row in read(POLICY, data, Findings()):
-        for index, right in _respellings(row):
+    for row in read(file, data, Findings()):
+        for index, right in _respellings(row, prefixed=prefixed):
             field = row.fields[index]
             text = lines[row.line - 1].decode()
             start = field.column - 1
             if text[start : start + len(right)].lower() == right:
                 lines[row.line - 1] = (text[:start] + right + text[start + len(right) :]).encode()
-                done.append(Fix(POLICY, row.line, f"{quote(field.text)} is spelled {quote(right)}"))
+                done.append(Fix(file, row.line, f"{quote(field.text)} is spelled {quote(right)}"))
     return b"\n".join(lines)
 
 
-def _respellings(row: Row) -> Iterator[tuple[int, str]]:
+def _respellings(row: Row, *, prefixed: bool) -> Iterator[tuple[int, str]]:
     kind = row.fields[0].text.lower()
     if kind not in _KINDS:
         return
@@ -65,7 +75,7 @@ def _respellings(row: Row) -> Iterator[tuple[int, str]]:
     for index, field in enumerate(row.fields[1:], start=1):
         if field.quoted:
             continue
-        if index == 1 or kind == "g":
+        if prefixed and (index == 1 or kind == "g"):
             near = next((prefix for prefix in PREFIXES if field.text.lower().startswith(prefix)), "")
             if near and not field.text.startswith(near):
                 yield index, near
@@ -74,55 +84,70 @@ def _respellings(row: Row) -> Iterator[tuple[int, str]]:
             yield index, field.text.lower()
 
 
-def _dropped(file: str, data: bytes, done: list[Fix]) -> bytes:
+def _superfluous(files: Mapping[str, bytes]) -> dict[_Place, str]:
+    """Give the rows that can go, each with why."""
     found = Findings()
-    if file == POLICY:
-        rules, memberships = parse_policy(data, {}, found)
-        drop = {**_repeated(rules), **_repeated(memberships), **_inherited(rules, memberships)}
-    else:
-        drop = _repeated(tables.parse_scopes(file, data, {}, found))
-    if found.problems or not drop:
-        return data  # what cannot be read may be what a row repeats
-    lines = data.split(b"\n")
-    for line, why in drop.items():
-        done.append(Fix(file, line, f"removed {quote(' '.join(lines[line - 1].decode().split()))}: {why}"))
-    return b"\n".join(text for number, text in enumerate(lines, start=1) if number not in drop)
+    rules: list[Rule] = []
+    memberships: list[Membership] = []
+    for name in sorted(filter(is_policy, files), key=lambda name: (name != POLICY, name)):
+        some_rules, some_memberships = parse_policy(files[name], {}, found, name)
+        rules += some_rules
+        memberships += some_memberships
+    scopes = tables.parse_scopes(SCOPES, files[SCOPES], {}, found) if SCOPES in files else ()
+    if found.problems:
+        return {}  # what cannot be read may be what a row repeats
+    return {**_repeated(rules), **_repeated(memberships), **_repeated(scopes), **_inherited(rules, memberships)}
 
 
-def _repeated(rows: tuple[object, ...]) -> dict[int, str]:
-    first: dict[object, int] = {}
-    found: dict[int, str] = {}
+def _dropped(file: str, data: bytes, drop: Mapping[_Place, str], done: list[Fix]) -> bytes:
+    left: list[bytes] = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        why = drop.get((file, number))
+        if why is None:
+            left.append(line)
+        else:
+            done.append(Fix(file, number, f"removed {quote(' '.join(line.decode().split()))}: {why}"))
+    return b"\n".join(left)
+
+
+def _repeated(rows: Sequence[Rule] | Sequence[Membership] | Sequence[ScopeRow]) -> dict[_Place, str]:
+    first: dict[object, _Place] = {}
+    found: dict[_Place, str] = {}
     for row in rows:
-        line = int(getattr(row, "line"))  # noqa: B009 - rows of three kinds, each with its line
-        earlier = first.setdefault(_said(row), line)
-        if earlier != line:
-            found[line] = f"line {earlier} says the same"
+        place = (row.source, row.line)
+        earlier = first.setdefault(_said(row), place)
+        # The line above a row that ends says when; it must not fall to the next row.
+        if earlier != place and (isinstance(row, ScopeRow) or row.until is None):
+            found[place] = f"{earlier[0]}:{earlier[1]} says the same"
     return found
 
 
-def _said(row: object) -> object:
+def _said(row: Rule | Membership | ScopeRow) -> object:
     match row:
         case Rule():
-            return "p", row.subject, row.server, row.method, row.tool, row.effect, row.until
+            return row.subject, row.server, row.method, row.tool, row.effect, row.until, row.when
         case Membership():
-            return "g", row.member, row.role, row.server, row.until
-        case _:
-            fields = ("server", "method", "tool", "scopes")
-            return "scope", *(getattr(row, name) for name in fields)
+            return row.member, row.role, row.server, row.until
+        case ScopeRow():
+            return row.server, row.method, row.tool, frozenset(row.scopes)
 
 
-def _inherited(rules: tuple[Rule, ...], memberships: tuple[Membership, ...]) -> dict[int, str]:
+def _inherited(rules: Sequence[Rule], memberships: Sequence[Membership]) -> dict[_Place, str]:
     # Allow rows alone: a deny row that goes would open, should the membership ever go as well.
     holding = Holding(row for row in memberships if row.server is None and row.until is None)
     allows = [rule for rule in rules if rule.effect is Effect.ALLOW and not rule.subject.prefix]
     by_call: dict[object, dict[str, Rule]] = {}
     for rule in allows:
-        by_call.setdefault((rule.server, rule.method, rule.tool, rule.until), {})[rule.subject.text] = rule
-    found: dict[int, str] = {}
+        by_call.setdefault(_call(rule), {})[rule.subject.text] = rule
+    found: dict[_Place, str] = {}
     for rule in allows:
-        same = by_call[rule.server, rule.method, rule.tool, rule.until]
+        same = by_call[_call(rule)]
         held = (holding.held(rule.subject.text) & same.keys()) - {rule.subject.text}
-        if held:
+        if held and rule.until is None:
             role = min(held)
-            found[rule.line] = f"{quote(role)} gives it already (line {same[role].line})"
+            found[rule.source, rule.line] = f"{quote(role)} gives it already ({same[role].source}:{same[role].line})"
     return found
+
+
+def _call(rule: Rule) -> object:
+    return rule.server, rule.method, rule.tool, rule.until, rule.when

@@ -7,6 +7,7 @@ from typing import Final
 
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.fix import is_policy
 from authz_sidecar.policy.grid import MATRIX
 from authz_sidecar.policy.parse import EXPECTATIONS, POLICY, SCOPES
 
@@ -35,10 +36,10 @@ def fmt(file: str, data: bytes) -> bytes:
     for number, row in rows.items():
         cells = _cells(lines[number - 1], row)
         if cells is not None:
-            group = row.fields[0].text if file == POLICY else ""
+            group = row.fields[0].text if is_policy(file) else ""
             found[number] = _Cells(group, cells)
             sizes.setdefault(group, set()).add(len(cells))
-    if file == POLICY:
+    if is_policy(file):
         found |= _legends(lines, rows, sizes)
     widths = _widths(found.values())
     for number, row_cells in found.items():
@@ -50,7 +51,7 @@ def fmt(file: str, data: bytes) -> bytes:
 
 def fmt_all(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Give the files whose columns are not aligned, aligned."""
-    aligned = {name: fmt(name, files[name]) for name in FILES if name in files}
+    aligned = {name: fmt(name, data) for name, data in files.items() if name in FILES or is_policy(name)}
     return {name: data for name, data in aligned.items() if data != files[name]}
 
 

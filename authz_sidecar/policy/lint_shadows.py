@@ -49,6 +49,8 @@ def _serves(broader: Rule, rule: Rule) -> bool:
 
     A row for a list alone is the last word on that list; one that also names what is listed is not.
     """
+    if broader.when is not None:
+        return False  # it does so only sometimes
     if broader.effect is not rule.effect:
         return True
     if rule.effect is Effect.ALLOW and broader.until is not None and broader.until < (rule.until or math.inf):

@@ -40,6 +40,8 @@ class Log:
     events: int = 0
     untold: int = 0
     """Questions of batches that were allowed: the log does not name them."""
+    conditional: int = 0
+    """Questions that a replay could not answer, for want of the arguments."""
     unverified: int = 0
     """Answers to callers whom no policy could know."""
 

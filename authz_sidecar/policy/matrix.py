@@ -7,7 +7,7 @@ from typing import Final
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.model import Reason
 from authz_sidecar.policy.people import Name
-from authz_sidecar.policy.questions import Grant, Questions
+from authz_sidecar.policy.questions import Grant, Questions, grant
 from authz_sidecar.policy.universe import Target
 
 MOST: Final = 500_000
@@ -29,12 +29,16 @@ class Matrix:
         """Give the answer, or None where the policy is silent."""
         return self.grants.get((name.name, target))
 
+    def telling(self, target: Target) -> bool:
+        """Say whether a call is worth a line: somebody may do it, or it has a name."""
+        return bool(target.label and not target.more) or any(found.permitted for found in self.of(target))
+
     def of(self, target: Target) -> Iterator[Grant]:
         """Give the answers about one call, in the order of the names."""
         for name in self.names:
-            grant = self.at(name, target)
-            if grant is not None:
-                yield grant
+            found = self.at(name, target)
+            if found is not None:
+                yield found
 
 
 async def fill(questions: Questions, *, servers: frozenset[str], kinds: frozenset[str]) -> Matrix:
@@ -50,9 +54,9 @@ async def fill(questions: Questions, *, servers: frozenset[str], kinds: frozense
                 continue
             if len(grants) >= MOST:
                 raise ConfigError(f"the matrix has more than {MOST:,} answers, narrow it with --server or --who")
-            decision = await questions.ask((name.name,), target)
-            if decision.reason is not Reason.NO_MATCHING_RULE:
-                grants[name.name, target] = Grant(name=name, target=target, decision=decision)
+            reply = await questions.ask((name.name,), target)
+            if reply.decision.reason is not Reason.NO_MATCHING_RULE:
+                grants[name.name, target] = grant(reply, name, target)
     targets = tuple(one for one in questions.universe if not servers or one.server in servers)
     spoken = {name for name, _ in grants}
     return Matrix(
@@ -77,10 +81,12 @@ def as_csv(matrix: Matrix) -> Iterator[str]:
         yield ", ".join((target.server, target.method, _quoted(target.label), *cells))
 
 
-def _cell(grant: Grant | None) -> str:
-    if grant is None or not grant.permitted:
+def _cell(found: Grant | None) -> str:
+    if found is None or not found.permitted:
         return "deny"
-    return "allow" if grant.decision.allowed else grant.decision.reason.value
+    if found.when or found.unless:
+        return ""  # hangs on the arguments: a row of expectations.csv can say more
+    return "allow" if found.decision.allowed else found.decision.reason.value
 
 
 def _quoted(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import resources
@@ -15,6 +16,8 @@ from authz_sidecar.policy.universe import Target
 
 _MOST_COLUMNS: Final = 12
 """With more names than this, each call gets the list of those who may instead of a column for each name."""
+_FIRST: Final = ("tools/call", "resources/read", "prompts/get")
+_JOINTS: Final = re.compile(r"([_/:.-])(?=\w)")
 _CELLS: Final = {"user:": "users", "role:": "roles", "group:": "groups", "client:": "clients", "agent:": "agents"}
 
 
@@ -34,11 +37,9 @@ def _page(matrix: Matrix, title: str, revision: str, style: str) -> Iterator[str
     yield f"<title>Who may do what: {escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n<header>\n"
     yield f"<h1>Who may do what</h1>\n<p>Policy <strong>{escape(title)}</strong></p>\n"
     yield f'<p class="dim revision">{escape(revision)}</p>\n{_facts(matrix)}{_legend()}</header>\n<main>\n'
-    for server, targets in groupby(matrix.targets, key=lambda one: one.server):
-        yield f"<section>\n<h2>{escape(server)}</h2>\n"
-        for method, called in groupby(targets, key=lambda one: one.method):
-            yield from _method(matrix, server, method, tuple(called))
-        yield "</section>\n"
+    shown = sorted(filter(matrix.telling, matrix.targets), key=lambda one: (one.server, _rank(one.method)))
+    for server, targets in groupby(shown, key=lambda one: one.server):
+        yield from _server(matrix, server, tuple(targets))
     yield '</main>\n<footer class="dim"><p>A token can carry names that stand nowhere in the policy; what those may do '
     yield "stands where a pattern does (<span class=any>any other …</span>). A user has the rights of every role that "
     yield "the user holds; deny wins over all of them.</p></footer>\n</body>\n</html>\n"
@@ -46,7 +47,7 @@ def _page(matrix: Matrix, title: str, revision: str, style: str) -> Iterator[str
 
 def _facts(matrix: Matrix) -> str:
     kinds = [(_CELLS[kind], sum(one.kind == kind for one in matrix.names)) for kind in _CELLS]
-    facts = [*((word, count) for word, count in kinds if count), ("calls", len(matrix.targets))]
+    facts = [*((word, count) for word, count in kinds if count), ("calls", sum(map(matrix.telling, matrix.targets)))]
     items = "".join(f"<li><b>{count:,}</b> {word}</li>" for word, count in facts)
     return f'<ul class="facts">{items}</ul>\n'
 
@@ -55,15 +56,24 @@ def _legend() -> str:
     return (
         '<ul class="legend" aria-label="Legend">'
         '<li><span class="mark yes">yes</span> allowed</li>'
-        '<li><span class="mark some">scope</span> allowed when the token also carries these scopes</li>'
+        '<li><span class="mark some">scope</span> allowed with these scopes in the token, or under a condition</li>'
         '<li><span class="mark no">no</span> a deny row stands in the way</li>'
         '<li><span class="dim">empty</span> no row speaks, so denied</li></ul>\n'
     )
 
 
-def _method(matrix: Matrix, server: str, method: str, targets: Sequence[Target]) -> Iterator[str]:
+def _server(matrix: Matrix, server: str, targets: Sequence[Target]) -> Iterator[str]:
     spoken = {grant.name.name for target in targets for grant in matrix.of(target)}
     names = [name for name in matrix.names if name.name in spoken]
+    yield f"<section>\n<h2>{escape(server)}</h2>\n"
+    for method, called in groupby(targets, key=lambda one: one.method):
+        yield from _method(matrix, names, server, method, tuple(called))
+    yield "</section>\n"
+
+
+def _method(
+    matrix: Matrix, names: Sequence[Name], server: str, method: str, targets: Sequence[Target]
+) -> Iterator[str]:
     label = f"{server}, {method}"
     yield f"<h3><code>{escape(method)}</code></h3>\n"
     yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">\n'
@@ -87,9 +97,9 @@ def _cell(grant: Grant | None) -> str:
     where = f'<span class="row">{escape(rows)}</span>'
     if not grant.permitted:
         return f'<span class="mark no">no</span>{where}'
-    if grant.scopes:
-        scopes = escape(" ".join(grant.scopes))
-        return f'<span class="mark some">scope</span><span class="scopes">{scopes}</span>{where}'
+    if terms := _terms(grant):
+        word = "scope" if grant.scopes else "if"
+        return f'<span class="mark some">{word}</span><span class="scopes">{terms}</span>{where}'
     return f'<span class="mark yes">yes</span>{where}'
 
 
@@ -106,16 +116,31 @@ def _item(grant: Grant) -> str:
     name = _name(grant.name)
     if not grant.permitted:
         return f'<span class="mark no">no: {name}</span>'
-    if grant.scopes:
-        return f'<span class="mark some">{name} with {escape(" ".join(grant.scopes))}</span>'
+    if terms := _terms(grant):
+        return f'<span class="mark some">{name}: {terms}</span>'
     return f'<span class="mark yes">{name}</span>'
 
 
+def _terms(grant: Grant) -> str:
+    """Say what a right hangs on."""
+    terms = [*grant.scopes, *(f"when {text}" for text in grant.when), *(f"unless {text}" for text in grant.unless)]
+    return escape(", ".join(terms))
+
+
 def _name(name: Name) -> str:
-    return f'<span class="any">any other {escape(name.label)}</span>' if name.more else escape(name.label)
+    return f'<span class="any">any other {_broken(name.label)}</span>' if name.more else _broken(name.label)
 
 
 def _target(target: Target) -> str:
     if target.more:
-        return f'<span class="any">any other {escape(target.label)}</span>'
-    return escape(target.label) if target.label else '<span class="dim">the method itself</span>'
+        return f'<span class="any">any other {_broken(target.label)}</span>'
+    return _broken(target.label) if target.label else '<span class="dim">the method itself</span>'
+
+
+def _broken(text: str) -> str:
+    """Let a name break behind what joins its parts."""
+    return _JOINTS.sub(r"\1<wbr>", escape(text))
+
+
+def _rank(method: str) -> tuple[int, str]:
+    return (_FIRST.index(method) if method in _FIRST else len(_FIRST)), method

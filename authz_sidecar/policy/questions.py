@@ -1,29 +1,30 @@
 """Answers who may do something, and what somebody may do, by asking the decision itself."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Decision, Principal, Question, Reason, Server
+from authz_sidecar.policy.assumed import Assumed
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.holding import Path
 from authz_sidecar.policy.people import Name, People, names
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Target, Universe
 from authz_sidecar.ports import Policy
-from authz_sidecar.rules import Pattern, ScopeHierarchy
+from authz_sidecar.rules import Effect, Pattern, ScopeHierarchy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What one name gets for one call."""
+class Reply:
+    """An answer, and the conditions that it hangs on."""
 
-    name: Name
-    target: Target
     decision: Decision
-    path: Path = ()
-    """The g rows by which the name holds the role that decided; empty for the name itself."""
+    when: tuple[str, ...] = ()
+    """It holds only when one of these is true; empty when a row without a condition decided."""
+    unless: tuple[str, ...] = ()
+    """It does not hold when one of these is true: conditions of deny rows."""
 
     @property
     def permitted(self) -> bool:
@@ -34,6 +35,16 @@ class Grant:
     def scopes(self) -> tuple[str, ...]:
         """The scopes that the token must carry as well."""
         return self.decision.required_scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant(Reply):
+    """What one name gets for one call."""
+
+    name: Name
+    target: Target
+    path: Path = ()
+    """The g rows by which the name holds the role that decided; empty for the name itself."""
 
 
 class Questions:
@@ -50,6 +61,8 @@ class Questions:
     ) -> None:
         """Take a policy and what it is held against; `servers` is by name."""
         self.policy: Final = policy
+        self._assumed: Final = Assumed(policy.compiled)
+        self._asked: Final = replace(policy, compiled=self._assumed)
         self.servers: Final = servers
         self.people: Final = People(policy.rules)
         self.universe: Final = universe or Universe((policy.rules,), servers, tools)
@@ -61,14 +74,23 @@ class Questions:
         """Give every name that the policy can tell apart."""
         return names((self.policy.rules,))
 
-    async def decide(self, who: Principal, target: Target) -> Decision:
-        """Ask about a whole caller; raises `EngineError`."""
+    async def ask(self, subjects: Collection[str], target: Target) -> Reply:
+        """Ask about names, without scopes, whatever the arguments; raises `EngineError`."""
+        self._assumed.met.clear()
         question = Question(method=target.method, tool=target.tool)
-        return await judge(self.policy, who, self.servers[target.server], question, self._hierarchy)
-
-    async def ask(self, subjects: Collection[str], target: Target) -> Decision:
-        """Ask about names, without scopes; raises `EngineError`."""
-        return await self.decide(_as_caller(subjects), target)
+        server = self.servers[target.server]
+        decision = await judge(self._asked, _as_caller(subjects), server, question, self._hierarchy)
+        if not self._assumed.met:
+            return Reply(decision=decision)
+        met = self._assumed.met
+        deciding = [met.get((rule.source, rule.line)) for rule in decision.rules]
+        when = [rule.when.text for rule in deciding if rule is not None and rule.when is not None]
+        denies = [rule for rule in met.values() if rule.effect is Effect.DENY and rule.when is not None]
+        return Reply(
+            decision=decision,
+            when=tuple(sorted(set(when))) if len(when) == len(deciding) else (),
+            unless=tuple(sorted({rule.when.text for rule in denies if rule.when is not None})),
+        )
 
     async def who_can(self, target: Target) -> AsyncIterator[Grant]:
         """Give the answer for every name of the policy; raises `EngineError`."""
@@ -90,14 +112,19 @@ class Questions:
         }
 
     async def _grant(self, subjects: Sequence[str], name: Name, target: Target) -> Grant:
-        decision = await self.ask(subjects, target)
-        return Grant(name=name, target=target, decision=decision, path=self._path(subjects, decision))
+        reply = await self.ask(subjects, target)
+        return grant(reply, name, target, self._path(subjects, reply.decision))
 
     def _path(self, subjects: Sequence[str], decision: Decision) -> Path:
         """Give the shortest way from the names to a role that one of the deciding rows is about."""
         places = {(rule.source, rule.line) for rule in decision.rules}
         deciding = [self._subjects[place] for place in places if place in self._subjects]
         return _shortest(self.people.holding.paths(subjects), deciding)
+
+
+def grant(reply: Reply, name: Name, target: Target, path: Path = ()) -> Grant:
+    """Say for whom and for what an answer is."""
+    return Grant(decision=reply.decision, when=reply.when, unless=reply.unless, name=name, target=target, path=path)
 
 
 def target(server: str, method: str, tool: str) -> Target:
@@ -120,8 +147,3 @@ def _shortest(paths: Mapping[str, Path], deciding: Sequence[Pattern]) -> Path:
 
 def _order(one: Target) -> tuple[str, str, bool, str]:
     return one.server, one.method, one.more, one.label
-
-
-def permitted(grants: Iterable[Grant]) -> Iterator[Grant]:
-    """Give those that the policy permits."""
-    return (grant for grant in grants if grant.permitted)

@@ -1,10 +1,11 @@
 """Replays the decision log against a policy: which past answers would be other ones."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Decision, Question, Reason, Server
+from authz_sidecar.policy.assumed import Assumed
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.logs import Asked, Log
 from authz_sidecar.ports import Policy
@@ -39,16 +40,26 @@ async def replay(
 ) -> AsyncIterator[Changed]:
     """Ask every question of the log again, each once, and give those whose answer changes; raises `EngineError`."""
     for asked, times in log.asked.items():
-        after = await decide(asked, policy, servers, hierarchy)
-        if after.allowed != asked.allowed or (asked.reason and after.reason != asked.reason):
+        after, certain = await decide(asked, policy, servers, hierarchy)
+        if not certain:
+            log.conditional += times
+        elif after.allowed != asked.allowed or (asked.reason and after.reason != asked.reason):
             last = log.last[asked]
             yield Changed(asked=asked, times=times, last_time=last.time, decision_id=last.decision_id, after=after)
 
 
-async def decide(asked: Asked, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy) -> Decision:
-    """Ask a question of the log as it was asked; raises `EngineError`."""
+async def decide(
+    asked: Asked, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy
+) -> tuple[Decision, bool]:
+    """Ask a question of the log as it was asked; raises `EngineError`.
+
+    Say as well whether it is certain: the log keeps no arguments, so a row with a condition could go either way.
+    """
     server = servers.get(asked.server)
     if server is None:
-        return Decision(allowed=False, reason=Reason.SERVER_UNKNOWN)
+        return Decision(allowed=False, reason=Reason.SERVER_UNKNOWN), True
     who = caller(asked.subjects, asked.scopes, issuer="log")
-    return await judge(policy, who, server, Question(method=asked.method, tool=asked.tool), hierarchy)
+    assumed = Assumed(policy.compiled)
+    question = Question(method=asked.method, tool=asked.tool)
+    decision = await judge(replace(policy, compiled=assumed), who, server, question, hierarchy)
+    return decision, not assumed.met

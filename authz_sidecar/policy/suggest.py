@@ -50,7 +50,8 @@ async def suggest(
     for asked, times in log.asked.items():
         if asked.allowed or not _judged(asked, servers):
             continue
-        if (await decide(asked, policy, servers, hierarchy)).reason is Reason.NO_MATCHING_RULE:
+        decision, _ = await decide(asked, policy, servers, hierarchy)
+        if decision.reason is Reason.NO_MATCHING_RULE:
             silent.setdefault((asked.server, *_base(asked)), Counter())[asked] += times
     found = [row for call, asks in silent.items() for row in _rows(call, asks, holding, by_user=by_user)]
     return sorted(found, key=lambda one: (_rank(one.subject), one.subject, one.server, one.method, one.tool))
