@@ -20,6 +20,7 @@ from authz_sidecar.tokens.jwks import Discovered, JwksPage, Source
 from authz_sidecar.tokens.keys import load_client_secret, load_keys, load_secret
 from authz_sidecar.tokens.keyset import Keys, KeySet
 from authz_sidecar.tokens.news import Tell, nobody
+from authz_sidecar.tokens.pages import Get
 from authz_sidecar.tokens.remote import RemoteKeys
 from authz_sidecar.tokens.ring import Ring
 
@@ -74,7 +75,7 @@ def known(config: Config, *, tell: Tell = nobody, asked: Asked = _unheard) -> Kn
     issuers = []
     opaque: list[Introspection] = []
     for one in config.issuers:
-        web = _web(config, one) if one.on_the_web else None
+        web = web_of(config, one) if one.on_the_web else None
         keys = _keys(config, one, web, tell)
         if isinstance(keys, RemoteKeys | FileKeys):
             changing[one.alias] = keys
@@ -89,7 +90,8 @@ def known(config: Config, *, tell: Tell = nobody, asked: Asked = _unheard) -> Kn
     return Known(issuers=tuple(issuers), changing=changing, webs=tuple(webs), opaque=next(iter(opaque), None))
 
 
-def _web(config: Config, one: IssuerConfig) -> Web:
+def web_of(config: Config, one: IssuerConfig) -> Web:
+    """Open what calls the pages of an issuer; whoever opens it closes it. Raises `ConfigError`."""
     ca_file = config.at(one.ca_file) if one.ca_file else None
     return Web(guard=Guard(), ca_file=ca_file, proxy=one.proxy)
 
@@ -104,7 +106,7 @@ def _keys(config: Config, one: IssuerConfig, web: Web | None, tell: Tell) -> Key
     max_age = float(one.keys_max_age_seconds)
     return RemoteKeys(
         alias=one.alias,
-        source=_source(one, web),
+        source=source_of(one, web),
         ring=Ring(clock=time.time, monotonic=time.monotonic, max_age=max_age),
         max_age=max_age,
         tell=tell,
@@ -112,7 +114,8 @@ def _keys(config: Config, one: IssuerConfig, web: Web | None, tell: Tell) -> Key
     )
 
 
-def _source(one: IssuerConfig, web: Web) -> Source:
+def source_of(one: IssuerConfig, web: Get) -> Source:
+    """Give where the keys of an issuer on the web come from."""
     if one.jwks_uri:
         return JwksPage(web, urls.written(one.jwks_uri))
     if isinstance(one.discovery, str):
@@ -152,6 +155,7 @@ def _issuer(one: IssuerConfig, keys: Keys, *, qualify: bool) -> Issuer:
         required_claims=frozenset(one.required_claims),
         required_values={claim: frozenset(values) for claim, values in one.required_values.items()},
         optional_claims=frozenset(one.optional_claims),
+        condition_claims=frozenset(one.condition_claims),
         client_tokens=one.client_tokens,
         development=one.development or any(key.development for key in keys.keys),
         opaque=bool(one.introspection_uri),

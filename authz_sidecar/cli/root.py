@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from authz_sidecar import __version__
-from authz_sidecar.cli import asks, configs, keys, policies, revoking, serving, starting, tokens
+from authz_sidecar.cli import asks, configs, doctor, keys, policies, revoking, serving, starting, tokens
 from authz_sidecar.cli.show import ANSWERED_NO, NOT_ANSWERED, WRONG, complain
 from authz_sidecar.errors import AuthzError, ConfigError, PolicyProblems
 
@@ -27,6 +27,7 @@ def cli() -> None:
 for command in (
     serving.serve,
     asks.check,
+    doctor.doctor,
     starting.init,
     configs.config,
     policies.policy,

@@ -75,6 +75,7 @@ AUDIENCE: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What a provider puts into `aud`, for people."""
 
+_SOURCES: Final = ("jwks_uri", "discovery", "jwks_file", "pem_file", "secret_file", "introspection_uri")
 _TENANT: Final = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _ENTRA: Final = re.compile(
     rf"https://(?P<v2>login\.microsoftonline\.(com|us)|login\.partner\.microsoftonline\.cn)/{_TENANT}/v2\.0"
@@ -128,6 +129,8 @@ def expand(given: Values) -> dict[str, object]:
             'the preset `google` needs your domain, `required_values = { hd = "example.com" }`; '
             "to accept any Google account, say `required_claims = []`"
         )
+    if not any(given.get(source) for source in _SOURCES):
+        values["discovery"] = True  # each of them publishes its metadata at the well-known place
     return values | dict(given)
 
 

@@ -56,12 +56,19 @@ def test_a_path_that_cannot_be_read_is_refused_at_start(tmp_path: Path, path: st
 
 def test_every_expanded_value_is_a_key_of_the_configuration_and_visible() -> None:
     for name in presets.NAMES:
-        given = {"preset": name, "alias": "idp", **ISSUERS[name]}
+        given = {"preset": name, "alias": "idp", "jwks_file": "jwks.json", **ISSUERS[name]}
         expanded = presets.expand(given)
         assert given.items() <= expanded.items()
         assert {"algorithms", "user_claim", "roles_claim", "leeway_seconds", "token_types"} <= expanded.keys()
         assert presets.AUDIENCE[name]
         assert configured(name).issuers[0].model_fields_set >= expanded.keys()
+
+
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_without_a_key_source_the_keys_are_discovered(name: str) -> None:
+    found = configured(name, jwks_file="")
+    assert (found.issuers[0].discovery, found.issuers[0].jwks_file) == (True, "")
+    assert configured(name).issuers[0].discovery is False
 
 
 @pytest.mark.parametrize(
