@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from operator import itemgetter
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, overload
 
 from authz_sidecar.policy.dialect import is_foreign
 from authz_sidecar.policy.findings import Findings
@@ -15,8 +15,6 @@ _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
 _DOUBTFUL: Final = re.compile('["#\t]')
 _ODD: Final = re.compile(r'(?<=[ \t])#|["\t]')
 _UNSEEN: Final = frozenset({"Cf", "Zl", "Zp", "Zs"})
-_COLUMN: Final = itemgetter(1)
-_make: Final = tuple.__new__
 _TYPOGRAPHIC: Final = frozenset("“”„‟")
 
 
@@ -31,20 +29,66 @@ class Field(NamedTuple):
     quoted: bool = False
 
 
+class Plain(Sequence[Field]):
+    """The fields of a line that nobody can misread, split with their columns only when somebody wants to know."""
+
+    __slots__ = ("_fields", "_line")
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._fields: tuple[Field, ...] | None = None
+
+    def texts(self) -> list[str]:
+        """Give the fields without their columns."""
+        return [part.strip(" ") for part in self._line.split(",")]
+
+    @overload
+    def __getitem__(self, at: int) -> Field: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Field, ...]: ...
+    def __getitem__(self, at: int | slice) -> Field | tuple[Field, ...]:
+        """Give a field or some."""
+        return self._split()[at]
+
+    def __len__(self) -> int:
+        """Count the fields."""
+        return self._line.count(",") + 1
+
+    def __eq__(self, other: object) -> bool:
+        """Compare as the fields themselves."""
+        return self._split() == (other._split() if isinstance(other, Plain) else other)
+
+    def __hash__(self) -> int:
+        """Hash as the fields themselves."""
+        return hash(self._split())
+
+    def _split(self) -> tuple[Field, ...]:
+        """Split the line; it gives what `_fields` gives."""
+        if self._fields is None:
+            fields: list[Field] = []
+            at = 1
+            for part in self._line.split(","):
+                bare = part.lstrip(" ")
+                fields.append(Field(bare.rstrip(" "), at + len(part) - len(bare)))
+                at += len(part) + 1
+            self._fields = tuple(fields)
+        return self._fields
+
+
 class Row(NamedTuple):
     """The fields of one line; `text` is the line with its blanks folded."""
 
     file: str
     line: int
     text: str
-    fields: tuple[Field, ...]
+    fields: Sequence[Field]
     until: float | None = None
     """When the row ends, where an `# until` line stands above it."""
 
     @property
     def columns(self) -> tuple[int, ...]:
         """Give the column of each field."""
-        return tuple(map(_COLUMN, self.fields))
+        return tuple(field.column for field in self.fields)
 
 
 def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list[Row]:
@@ -58,6 +102,7 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
     until = Ends(file, found)
     if is_foreign(file, data, found):
         return rows
+    fields: Sequence[Field] | None
     for line in lines(file, data, found):
         start = line.text.lstrip(" \t")
         if start.startswith(("#", '"#')):
@@ -67,7 +112,7 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
         if not start.strip(", \t"):
             continue
         plain = line.text.isascii() and not _DOUBTFUL.search(line.text)
-        fields = _split(line.text) if plain else _fields(file, line, found)
+        fields = Plain(line.text) if plain else _fields(file, line, found)
         if fields is not None:
             rows.append(Row(file, line.number, " ".join(line.text.split()), fields, until.take(line.number)))
     until.close()
@@ -75,17 +120,6 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
         last = data.count(b"\n") + 1
         found.warn(file, last, 0, "no-line-end", "the last line has no line end, the file may be cut short")
     return rows
-
-
-def _split(text: str) -> tuple[Field, ...]:
-    """Split a line that nobody can misread; it gives what `_fields` gives, and most lines are such."""
-    fields: list[Field] = []
-    at = 1
-    for part in text.split(","):
-        bare = part.lstrip(" ")
-        fields.append(_make(Field, (bare.rstrip(" "), at + len(part) - len(bare), False)))
-        at += len(part) + 1
-    return tuple(fields)
 
 
 def _fields(file: str, line: Line, found: Findings) -> tuple[Field, ...] | None:

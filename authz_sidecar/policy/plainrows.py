@@ -1,0 +1,54 @@
+"""Reads the `p` rows that have nothing odd about them, which are most, in a fraction of the time."""
+
+from authz_sidecar.policy import names, tables
+from authz_sidecar.policy.cells import Columns
+from authz_sidecar.policy.csvrows import Plain, Row
+from authz_sidecar.rules import Effect, Rule
+
+_EFFECTS = {effect.value: effect for effect in Effect}
+
+
+class LazyColumns(Columns):
+    """Columns that are counted when somebody has a problem to report, and for most rows nobody has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[tuple[str, int], Row] = {}
+
+    def note(self, row: Row) -> None:
+        """Remember the row, without counting yet."""
+        self._rows[row.file, row.line] = row
+
+    def __missing__(self, key: tuple[str, int]) -> tuple[int, ...]:
+        """Count now."""
+        columns = self[key] = self._rows[key].columns
+        return columns
+
+
+def plain_rule(row: Row) -> Rule | None:
+    """Give the rule, or None when the row is no `p` row, has a condition, or has a problem that somebody must report.
+
+    It promises what the careful reader of all rows would give.
+    """
+    if not isinstance(row.fields, Plain):
+        return None
+    texts = row.fields.texts()
+    if len(texts) != 6 or texts[0] != "p":
+        return None
+    effect = _EFFECTS.get(texts[5])
+    if effect is None:
+        return None
+    try:
+        return Rule(
+            subject=names.subject(texts[1]),
+            server=names.pattern(texts[2]),
+            method=names.pattern(texts[3]),
+            tool=tables.tool(texts[4], texts[3]),
+            effect=effect,
+            source=row.file,
+            line=row.line,
+            text=row.text,
+            until=row.until,
+        )
+    except names.Misspelt:
+        return None
