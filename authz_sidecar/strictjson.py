@@ -58,11 +58,11 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise StrictJsonError("has a duplicate key")
-    for key in found:
-        if not key.isascii() or not key.isprintable():
-            return _odd_keys(found)
-    # Plain ASCII keys can only collide by case.
-    if len(found) > 1 and len({key.lower() for key in found}) != len(found):
+    together = "".join(found)
+    if not together.isascii() or not together.isprintable():
+        return _odd_keys(found)
+    # Plain ASCII keys can only collide by case, and not without a capital.
+    if together != together.lower() and len({key.lower() for key in found}) != len(found):
         raise StrictJsonError("has two keys that differ only by case")
     return found
 

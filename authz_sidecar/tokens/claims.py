@@ -113,7 +113,7 @@ def find(claims: Claims, path: str) -> object:
         return claims[path]
     found: object = claims
     for step in steps(path):
-        if not isinstance(found, Mapping) or step not in found:
+        if not (type(found) is dict or isinstance(found, Mapping)) or step not in found:  # the first is quick
             return ABSENT
         found = found[step]
     return found

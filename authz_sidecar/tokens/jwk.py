@@ -12,7 +12,8 @@ from jwt.exceptions import PyJWTError
 
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.algorithms import ALGORITHMS, BY_CURVE, RSA, SECRET, same
-from authz_sidecar.tokens.keyset import Key, Material
+from authz_sidecar.tokens.keyset import Key
+from authz_sidecar.tokens.signatures import Material
 
 DEVELOPMENT: Final = "authz_development"
 """The member that marks a key as made for development."""

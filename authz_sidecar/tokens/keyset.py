@@ -6,17 +6,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt.exceptions import PyJWTError
-
 from authz_sidecar.errors import ConfigError, TokenError
 from authz_sidecar.model import Reason
-from authz_sidecar.tokens.algorithms import ALGORITHMS
-
-Material = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | bytes
+from authz_sidecar.tokens.signatures import Check, Material, check, never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +22,16 @@ class Key:
     material: Material = field(repr=False)
     """The public key, or the secret of `kty: oct`."""
     development: bool = False
+    _checks: Mapping[str, Check] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the check of each algorithm once."""
+        checks = {algorithm: check(self.material, algorithm) for algorithm in self.algorithms}
+        object.__setattr__(self, "_checks", checks)
 
     def verifies(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
         """Say whether this key made the signature with this algorithm; False on any doubt."""
-        if algorithm not in self.algorithms:
-            return False
-        try:
-            return ALGORITHMS[algorithm].verify(signed, self.material, signature)
-        except (ValueError, TypeError, UnsupportedAlgorithm, PyJWTError):
-            return False
+        return self._checks.get(algorithm, never)(signed, signature)
 
 
 class Keys(Protocol):
