@@ -99,6 +99,8 @@ class Issuer(KeySources):
     """Claims that must have one of these values, for example `hd = "example.com"`."""
     optional_claims: tuple[str, ...] = ()
     """Mapped claims that the provider leaves out when there are no roles or groups; others must be there."""
+    condition_claims: tuple[str, ...] = ()
+    """Claims that conditions may look at: `claims.department`, and `claims["realm_access.roles"]` for a nested one."""
     client_tokens: Literal["subject", "auth0", "entra", "keycloak"] = "subject"
     """How a token says that a client got it for itself; `subject`: `sub` is the client (RFC 9068)."""
     token_types: tuple[str, ...] = ("at+jwt", "JWT", "")
@@ -114,7 +116,14 @@ class Issuer(KeySources):
         return presets.expand(given) if isinstance(given, dict) else given
 
     @field_validator(
-        "algorithms", "required_claims", "optional_claims", "token_types", "roles_claim", "groups_claim", mode="before"
+        "algorithms",
+        "required_claims",
+        "optional_claims",
+        "condition_claims",
+        "token_types",
+        "roles_claim",
+        "groups_claim",
+        mode="before",
     )
     @classmethod
     def _tuple(cls, value: object) -> object:
@@ -225,6 +234,18 @@ class Revocation(Section):
         return self
 
 
+class Context(Section):
+    """What enforcement points say about a call besides, for conditions; never taken from headers of the client."""
+
+    keys: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")], ...] = ()
+    """For example `["ip"]`: then a condition may look at `context.ip`."""
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
 class Scopes(Section):
     """How scopes relate."""
 
@@ -252,6 +273,7 @@ class Config(Section):
     policy: Policy = Policy()
     audit: Audit = Audit()
     scopes: Scopes = Scopes()
+    context: Context = Context()
     revocation: Revocation = Revocation()
     _base: Path = PrivateAttr(default=Path())
 

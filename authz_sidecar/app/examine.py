@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authz_sidecar.app import translate
+from authz_sidecar.app.conditions import conditions
 from authz_sidecar.config import Config
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import Problem
@@ -31,6 +32,7 @@ async def examine(config: Config, directory: Path | None = None) -> Report:
         qualified_by=translate.qualified_by(config),
         claim_mapping=translate.claim_mapping(config),
         plain_subjects=translate.plain_subjects(config),
+        conditions=conditions(config),
         hierarchy=translate.hierarchy(config),
         carried=translate.carried(config),
     )

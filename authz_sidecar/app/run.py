@@ -14,6 +14,7 @@ import structlog
 
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
+from authz_sidecar.app.conditions import conditions
 from authz_sidecar.app.issuers import known
 from authz_sidecar.app.keytelling import AskTelling, KeyTelling
 from authz_sidecar.app.revocations import revocations
@@ -120,6 +121,7 @@ class Sidecar:
             qualified_by=translate.qualified_by(config),
             claim_mapping=translate.claim_mapping(config),
             plain_subjects=translate.plain_subjects(config),
+            conditions=conditions(config),
             hierarchy=hierarchy,
             carried=translate.carried(config),
             clock=time.time,
@@ -136,6 +138,7 @@ class Sidecar:
             new_id=new_id,
             scopes=hierarchy,
             shadow=self._shadow.policy if self._shadow else None,
+            clock=time.time,
         )
         self._engine = engine.name
         self._development = tuple(one.alias for one in issuers if one.development)

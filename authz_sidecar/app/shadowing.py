@@ -35,6 +35,7 @@ class Shadowing:
             qualified_by=setting.qualified_by,
             claim_mapping=setting.claim_mapping,
             plain_subjects=setting.plain_subjects,
+            conditions=setting.conditions,
             hierarchy=setting.hierarchy,
             carried=setting.carried,
             clock=time.time,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from authz_sidecar.app import translate
+from authz_sidecar.app.conditions import conditions
 from authz_sidecar.config import Config
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import ConfigError, PolicyProblems, Problem
@@ -144,6 +145,7 @@ def setting_of(config: Config, *, fast: bool = False) -> Setting:
         qualified_by=translate.qualified_by(config),
         claim_mapping=translate.claim_mapping(config),
         plain_subjects=translate.plain_subjects(config),
+        conditions=conditions(config),
         hierarchy=translate.hierarchy(config),
         carried=translate.carried(config),
     )

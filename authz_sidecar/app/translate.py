@@ -51,6 +51,7 @@ def claim_mapping(config: Config) -> bytes:
     plain = ["plain"] if config.policy.subjects == "plain" else []
     return repr(
         plain
+        + [*config.context.keys]
         + [
             (
                 one.alias,
@@ -60,6 +61,7 @@ def claim_mapping(config: Config) -> bytes:
                 one.groups_claim,
                 one.optional_claims,
                 one.client_tokens,
+                one.condition_claims,
             )
             for one in config.issuers
         ]

@@ -17,11 +17,11 @@ LONGEST: Final = 2_048
 DEEPEST: Final = 32
 
 MACROS: Final = frozenset({"all", "exists", "exists_one"})
-_RESERVED: Final = frozenset(
-    ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop")
-    + ("null", "package", "namespace", "return", "true", "var", "void", "while")
-)
 _NOT_FIELDS: Final = frozenset({"false", "in", "null", "true"})
+_RESERVED: Final = _NOT_FIELDS | {
+    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
+    "package", "return", "var", "void", "while",
+}  # fmt: skip
 _RELATIONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
 _INT64: Final = 2**63
 

@@ -13,6 +13,7 @@ from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.lint import ANY_KIND, lint
 from authz_sidecar.policy.parse import MODEL, POLICY, Parsed, parse
 from authz_sidecar.policy.validate import validate
+from authz_sidecar.policy.whens import NONE, Conditions
 from authz_sidecar.ports import Clock, CompiledPolicy, Policy, PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
 
@@ -34,6 +35,7 @@ class Setting:
     """Whether the subjects of `policy.csv` have no prefix."""
     clock: Clock = time.time
     """By which grants end."""
+    conditions: Conditions = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
 def _compile(
     found_files: Mapping[str, bytes], setting: Setting, found: Findings
 ) -> tuple[Parsed, CompiledPolicy | None]:
-    parsed = parse(found_files, found, plain=setting.plain_subjects)
+    parsed = parse(found_files, found, plain=setting.plain_subjects, conditions=setting.conditions)
     validate(parsed, setting.servers, setting.qualified_by, found)
     if found.problems:
         return parsed, None

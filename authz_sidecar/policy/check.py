@@ -11,6 +11,7 @@ from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Setting, build
 from authz_sidecar.policy.ending import ending, reminders
 from authz_sidecar.policy.lint import ANY_KIND
+from authz_sidecar.policy.whens import NONE, Conditions
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
 
@@ -41,6 +42,7 @@ async def check(
     claim_mapping: bytes = b"",
     plain_subjects: bool = False,
     hierarchy: ScopeHierarchy | None = None,
+    conditions: Conditions = NONE,
     carried: frozenset[str] = ANY_KIND,
 ) -> Report:
     """Read, parse, validate and compile the files and run their expectations, exactly as a load does.
@@ -55,6 +57,7 @@ async def check(
         plain_subjects=plain_subjects,
         hierarchy=hierarchy or ScopeHierarchy(),
         carried=carried,
+        conditions=conditions,
     )
     try:
         found = await asyncio.to_thread(files.read, directory)

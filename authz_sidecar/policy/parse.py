@@ -16,6 +16,7 @@ from authz_sidecar.policy.model import CANONICAL, read_model
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
+from authz_sidecar.policy.whens import NONE, Conditions, Whens
 from authz_sidecar.rules import Effect, Membership, Rule, Rules
 
 POLICY: Final = "policy.csv"
@@ -26,6 +27,7 @@ FOLDER: Final = "policy.d/"
 """Further files like `policy.csv` stand here, in the order of their names."""
 
 _RULE: Final = ("p", "subject", "server", "method", "tool", "effect")
+_CONDITIONAL: Final = (*_RULE, "when")
 _MEMBERSHIP: Final = ("g", "member", "role")
 
 
@@ -39,11 +41,13 @@ class Parsed:
     """What the servers offer, as recorded in `tools.json`."""
 
 
-def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False) -> Parsed:
+def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, conditions: Conditions = NONE) -> Parsed:
     """Read all files of a policy and report every problem in them; never raises, whatever the bytes.
 
     `plain` says that the subjects of `policy.csv` have no prefix, as in Casbin's examples.
     """
+    tools = parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools()
+    whens = Whens(conditions, tools, found)
     places: Columns = {}
     named = (POLICY, *sorted(name for name in files if name.startswith(FOLDER)))
     read_rows = chain.from_iterable(read(name, files.get(name, b""), found, ends=True) for name in named)
@@ -53,7 +57,7 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False) -
     if shape is not None and (plain or not shape.own):
         said = parse_shaped(read_rows, shape, places, found, plain=plain)
     else:
-        rules, memberships = parse_rows(read_rows, places, found)
+        rules, memberships = parse_rows(read_rows, places, found, whens)
         said = Rules(rules=rules, memberships=memberships)
     scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
     tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
@@ -62,7 +66,7 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False) -
     return Parsed(
         rules=replace(said, scopes=scopes, expectations=tests, model=CANONICAL),
         places=places,
-        tools=parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools(),
+        tools=tools,
     )
 
 
@@ -74,16 +78,17 @@ def parse_policy(
 
 
 def parse_rows(
-    rows: Iterable[Row], places: Columns, found: Findings
+    rows: Iterable[Row], places: Columns, found: Findings, whens: Whens | None = None
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
     """Turn rows of one or more files into rules and memberships."""
     rules: list[Rule] = []
     memberships: list[Membership] = []
+    whens = whens or Whens(NONE, Tools(), found)
     for row in rows:
         places[row.file, row.line] = row.columns
         match row.fields[0].text:
             case "p":
-                rules += _rule(row, found)
+                rules += _rule(row, found, whens)
             case "g":
                 memberships += _membership(row, found)
             case kind:
@@ -94,8 +99,9 @@ def parse_rows(
     return tuple(rules), tuple(memberships)
 
 
-def _rule(row: Row, found: Findings) -> list[Rule]:
-    if _has_condition(row, found) or not fits(row, _RULE, "this p row", found):
+def _rule(row: Row, found: Findings, whens: Whens) -> list[Rule]:
+    conditional = len(row.fields) > len(_RULE) and bool(row.fields[len(_RULE)].text)
+    if not fits(row, _CONDITIONAL if conditional else _RULE, "this p row", found):
         return []
     subject = cell(row, 1, names.subject, found)
     server = cell(row, 2, names.pattern, found)
@@ -103,6 +109,9 @@ def _rule(row: Row, found: Findings) -> list[Rule]:
     tool = cell(row, 4, partial(tables.tool, method=row.fields[3].text), found)
     effect = cell(row, 5, _effect, found)
     if subject is None or server is None or method is None or tool is None or effect is None:
+        return []
+    when = whens.read(row, len(_RULE), server, method, tool) if conditional else None
+    if conditional and when is None:
         return []
     return [
         Rule(
@@ -115,17 +124,9 @@ def _rule(row: Row, found: Findings) -> list[Rule]:
             line=row.line,
             text=row.text,
             until=row.until,
+            when=when,
         )
     ]
-
-
-def _has_condition(row: Row, found: Findings) -> bool:
-    if len(row.fields) != len(_RULE) + 1 or not row.fields[-1].text:
-        return False
-    # A condition that is ignored would make its allow row wider than its author meant.
-    message = "conditions (`when`) are not available yet, remove the row or the condition"
-    found.error(row.file, row.line, row.fields[-1].column, "condition-not-available", message)
-    return True
 
 
 def _effect(text: str) -> Effect:
@@ -151,7 +152,7 @@ def _membership(row: Row, found: Findings) -> list[Membership]:
 def _warn_duplicates(rules: list[Rule], places: Places, found: Findings) -> None:
     seen: dict[object, Rule] = {}
     for rule in rules:
-        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until)
+        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until, rule.when)
         first = seen.setdefault(key, rule)
         if first is not rule:
             column = places[rule.source, rule.line][0]

@@ -28,6 +28,7 @@ from authz_sidecar.policy.outcomes import (
 )
 from authz_sidecar.policy.parse import POLICY
 from authz_sidecar.policy.source import Directory, Source
+from authz_sidecar.policy.whens import NONE, Conditions
 from authz_sidecar.ports import Clock, Policy, PolicyEngine
 from authz_sidecar.rules import Membership, Rule, ScopeHierarchy
 
@@ -52,6 +53,7 @@ class PolicyStore:
         clock: Clock,
         tell: Callable[[Told], None],
         source: Source | None = None,
+        conditions: Conditions = NONE,
     ) -> None:
         """Take what a policy is held against; `servers` is by name, `source` is the directory unless it is given.
 
@@ -67,6 +69,7 @@ class PolicyStore:
             hierarchy=hierarchy,
             carried=carried,
             clock=clock,
+            conditions=conditions,
         )
         self._last_good = LastGood(state_dir / "last-good", claim_mapping)
         self._clock = clock

@@ -60,7 +60,7 @@ def test_a_membership_is_read_with_its_place() -> None:
         pytest.param("p, user:a, s, m, t", "1:1", "row-too-short", "has 5 fields, expected 6", id="short rule"),
         pytest.param("g, user:a", "1:1", "row-too-short", "has 2 fields, expected 3", id="short membership"),
         pytest.param("g, user:a, role:b, d", "1:20", "row-too-long", "has 4 fields", id="long membership"),
-        pytest.param("p, user:a, s, m, t, deny, x, y", "1:27", "row-too-long", "has 8 fields", id="long rule"),
+        pytest.param("p, user:a, s, m, t, deny, x, y", "1:30", "row-too-long", "has 8 fields", id="long rule"),
         pytest.param('p, user:a, s, m, t, deny, "", ""', "1:27", "row-too-long", "has 8 fields", id="quoted empty"),
         pytest.param('p, user:a, s, m, t, allow, "a < 1"', "1:28", "condition-not-available", "`when`", id="condition"),
         pytest.param("p, user:a, , m, t, deny", "1:12", "empty-field", "write `*`", id="empty server"),
