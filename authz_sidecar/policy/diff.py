@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from authz_sidecar.model import Server
+from authz_sidecar.policy.callers import NOBODY
 from authz_sidecar.policy.people import Name, names
 from authz_sidecar.policy.questions import Questions, Reply
 from authz_sidecar.policy.tools import Tools
@@ -113,7 +114,10 @@ class _Sides:
         return found
 
     def _meant(self, rule: Rule) -> Iterator[Name]:
-        yield from self._below(name for name in self._names if rule.subject.matches(name))
+        meant = [name for name in self._names if rule.subject.matches(name)]
+        if rule.subject.matches(NOBODY):  # whoever holds a role is some user
+            meant += [name for name in self._names if name.startswith(("role:", "group:"))]
+        yield from self._below(meant)
 
     def _below(self, roles: Iterable[str]) -> Iterator[Name]:
         roles = tuple(roles)

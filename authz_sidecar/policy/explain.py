@@ -15,6 +15,8 @@ from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Effect, Rule, ScopeHierarchy
 
 _FIELDS: Final = ("subject", "server", "method", "tool")
+_LIKELY: Final = ("subject", "server", "method", "tool")
+"""What was probably meant, when a row misses by this alone."""
 _TRIED: Final = 20
 """So many near rows are tried out; a policy with more of them has no nearest miss worth reading."""
 
@@ -156,7 +158,7 @@ class Explainer:
         known = any(rule.tool.text == question.tool for rule in self._policy.rules.rules)
         # A name that some row spells is no slip of the pen.
         meant = None if known else closest(question.tool, spelled)
-        near.sort(key=lambda row: (meant is None or row.rule.tool.text != meant, row.missing != ("subject",)))
+        near.sort(key=lambda row: (meant is None or row.rule.tool.text != meant, _LIKELY.index(row.missing[0])))
         for row in near[:_TRIED]:
             miss = await self._tried(who, server, question, row.rule, row.missing[0])
             if miss is not None:

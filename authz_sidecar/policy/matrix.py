@@ -69,10 +69,12 @@ async def fill(questions: Questions, *, servers: frozenset[str], kinds: frozense
 def as_csv(matrix: Matrix) -> Iterator[str]:
     """Spell it as `matrix.csv`: whole names only, and what holds today for a token without scopes as expectation.
 
-    Raises `ConfigError` when it would be too long.
+    Raises `ConfigError` when it would be empty or too long.
     """
     names = [name for name in matrix.names if not name.more and name.kind != "agent:"]
     targets = [target for target in matrix.targets if not target.more]
+    if not names or not targets:
+        raise ConfigError("the policy names nobody or nothing that matrix.csv could name, a pattern cannot stand there")
     if len(names) * len(targets) > MOST:
         raise ConfigError(f"the matrix has more than {MOST:,} cells, narrow it with --server or --who")
     yield ", ".join((*_HEADER, *(_quoted(name.name) for name in names)))

@@ -1,6 +1,6 @@
 """Answers who may do something, and what somebody may do, by asking the decision itself."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -103,11 +103,13 @@ class Questions:
         for target in sorted(self.near(subjects), key=_order):
             yield await self._grant(subjects, Name(name=subjects[0], label=label), target)
 
-    def near(self, subjects: Iterable[str]) -> set[Target]:
+    def near(self, subjects: Collection[str]) -> set[Target]:
         """Give the targets that some row for these names may decide; about all others the policy is silent."""
         return {
             target
-            for rule in {(rule.server, rule.method, rule.tool) for rule in self.people.about(subjects)}
+            for rule in {
+                (rule.server, rule.method, rule.tool) for rule in self.people.about(_as_caller(subjects).subjects)
+            }
             for target in self.universe.matching(*rule)
         }
 

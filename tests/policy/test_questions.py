@@ -1,0 +1,130 @@
+"""Who may do something and what somebody may do: the same as asking about each, and patterns stand for the rest."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.policy.matrix import as_csv, fill
+from authz_sidecar.policy.questions import Grant, Questions, target
+from authz_sidecar.policy.tools import Offer, Tools
+from authz_sidecar.ports import Policy
+from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, loaded, policies, questions, scopes
+
+RULES = """\
+p, role:r,   desk, tools/call, t,  allow
+p, role:r,   desk, tools/call, u*, allow
+p, role:s,   desk, tools/call, v,  allow
+p, user:*,   desk, tools/call, w,  allow
+p, user:m,   *,    *,          *,  deny
+p, client:c, desk, tools/call, t,  allow
+p, agent:x,  desk, tools/call, t,  allow
+g, user:a,   role:r
+g, role:s,   role:r
+"""
+
+
+def who(policy: Policy, tool: str) -> dict[str, Grant]:
+    async def ask() -> dict[str, Grant]:
+        found = questions(policy).who_can(target("desk", "tools/call", tool))
+        return {grant.name.label: grant async for grant in found if grant.permitted}
+
+    return asyncio.run(ask())
+
+
+def what(policy: Policy, *subjects: str) -> dict[str, Grant]:
+    async def ask() -> dict[str, Grant]:
+        found = questions(policy).what_can(subjects)
+        return {str(grant.target): grant async for grant in found if grant.permitted}
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("tool", "names"),
+    [
+        pytest.param("t", ["user:a", "role:r", "role:s", "client:c", "agent:x"], id="by roles, and clients and agents"),
+        pytest.param("u1", ["user:a", "role:r", "role:s"], id="by a pattern"),
+        pytest.param("v", ["role:s"], id="a role above gives nothing to the one below"),
+        pytest.param("w", ["user:a", "user:*", "role:r", "role:s"], id="every user, also one who is not named"),
+        pytest.param("z", [], id="nobody"),
+    ],
+)
+def test_who_can(tool: str, names: list[str]) -> None:
+    assert list(who(loaded(RULES), tool)) == names
+
+
+def test_the_way_to_a_right_is_told() -> None:
+    assert [row.line for row in who(loaded(RULES), "t")["user:a"].path] == [8]
+    assert [row.line for row in who(loaded(RULES), "t")["role:s"].path] == [9]
+    assert who(loaded(RULES), "t")["role:r"].path == ()
+
+
+@pytest.mark.parametrize(
+    ("subjects", "calls"),
+    [
+        pytest.param(["user:a"], ["tools/call t", "tools/call w", "tools/call u*"], id="a user and the roles held"),
+        pytest.param(
+            ["user:b", "role:s"],
+            ["tools/call t", "tools/call v", "tools/call w", "tools/call u*"],
+            id="several names are one caller",
+        ),
+        pytest.param(["user:m", "role:r"], [], id="locked out"),
+        pytest.param(["agent:x"], ["tools/call t"], id="an agent for itself"),
+    ],
+)
+def test_what_can(subjects: list[str], calls: list[str]) -> None:
+    assert list(what(loaded(RULES), *subjects)) == calls
+
+
+def test_scopes_are_told_with_the_right() -> None:
+    policy = loaded(RULES, scopes="desk,tools/call,t,s1 s2\n")
+    assert what(policy, "user:a")["tools/call t"].scopes == ("s1", "s2")
+
+
+def test_recorded_tools_are_named_one_by_one() -> None:
+    tools = Tools(offers={("desk", "tools/call"): Offer(names=frozenset({"u1", "u2", "zz"}))})
+    asked = Questions(policy=loaded(RULES), servers=SERVERS, hierarchy=HIERARCHY, tools=tools)
+
+    async def ask() -> list[str]:
+        return [str(grant.target) async for grant in asked.what_can(["role:r"]) if grant.permitted]
+
+    assert asyncio.run(ask()) == ["tools/call t", "tools/call u1", "tools/call u2", "tools/call w", "tools/call u*"]
+
+
+def test_a_list_is_asked_about_where_a_row_speaks_of_it_alone() -> None:
+    policy = loaded("p, role:r, desk, tools/list, t, allow\np, role:r, desk, tools/call, u, allow\n")
+    assert list(what(policy, "role:r")) == ["tools/call u", "tools/list t", "tools/list u"]
+
+
+@CALM
+@given(policies, scopes)
+def test_who_what_and_the_matrix_agree_with_asking(policy: str, scope_rows: str) -> None:
+    made = loaded(policy, scopes=scope_rows)
+    asked = questions(made)
+    said = {key for key, (permitted, _) in answers(made).items() if permitted}
+
+    async def ask() -> tuple[set[object], set[object], set[object]]:
+        who = {
+            (grant.name.name, one) for one in asked.universe async for grant in asked.who_can(one) if grant.permitted
+        }
+        what = {
+            (name.name, grant.target)
+            for name in asked.names
+            async for grant in asked.what_can((name.name,))
+            if grant.permitted
+        }
+        table = await fill(asked, servers=frozenset(), kinds=frozenset())
+        return who, what, {key for key, grant in table.grants.items() if grant.permitted}
+
+    assert asyncio.run(ask()) == (said, said, said)
+
+
+@CALM
+@given(policies, scopes)
+def test_the_matrix_as_csv_holds_as_a_test_of_its_own_policy(policy: str, scope_rows: str) -> None:
+    table = asyncio.run(fill(questions(loaded(policy, scopes=scope_rows)), servers=frozenset(), kinds=frozenset()))
+    with suppress(ConfigError):  # nothing that could stand there
+        loaded(policy, scopes=scope_rows, matrix="".join(f"{line}\n" for line in as_csv(table)))
