@@ -13,6 +13,7 @@ from mcp_adapter.filter import Filter
 from mcp_adapter.gate import Gate, Ruling, Way
 from mcp_adapter.headers import Headers, RawHeaders, without_token
 from mcp_adapter.outcome import Tap
+from mcp_adapter.passed import PASSED_KEY, Passed
 from mcp_adapter.pdp import Item
 from mcp_adapter.principal import SCOPE_KEY, Principal
 from mcp_adapter.record import Entry
@@ -92,6 +93,7 @@ class Door:
             "extensions": {},  # the answer must pass us as plain events
             SCOPE_KEY: _principal(ruling),
             DECISION_KEY: ruling.answer,
+            PASSED_KEY: _passed(asked, entry),
         }
         await self.app(onward, Replay(asked.body, receive), reply.send)
 
@@ -132,6 +134,13 @@ def _remember(entry: Entry, ruling: Ruling) -> None:
     if ruling.answer is not None:
         entry.decision_id, entry.revision = ruling.answer.decision_id, ruling.answer.revision
         entry.principal = ruling.answer.principal
+
+
+def _passed(asked: Asked, entry: Entry) -> Passed:
+    def note(detail: str, outcome: str) -> None:
+        entry.detail, entry.outcome = detail, outcome or entry.outcome
+
+    return Passed(id=asked.id, method=entry.method, tool=entry.tool, request_id=entry.request_id, note=note)
 
 
 def _principal(ruling: Ruling) -> Principal | None:
