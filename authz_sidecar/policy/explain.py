@@ -15,8 +15,7 @@ from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Effect, Rule, ScopeHierarchy
 
 _FIELDS: Final = ("subject", "server", "method", "tool")
-_LIKELY: Final = ("subject", "server", "method", "tool")
-"""What was probably meant, when a row misses by this alone."""
+"""Of a row; what a row probably misses by alone comes first."""
 _TRIED: Final = 20
 """So many near rows are tried out; a policy with more of them has no nearest miss worth reading."""
 
@@ -158,7 +157,7 @@ class Explainer:
         known = any(rule.tool.text == question.tool for rule in self._policy.rules.rules)
         # A name that some row spells is no slip of the pen.
         meant = None if known else closest(question.tool, spelled)
-        near.sort(key=lambda row: (meant is None or row.rule.tool.text != meant, _LIKELY.index(row.missing[0])))
+        near.sort(key=lambda row: (meant is None or row.rule.tool.text != meant, _FIELDS.index(row.missing[0])))
         for row in near[:_TRIED]:
             miss = await self._tried(who, server, question, row.rule, row.missing[0])
             if miss is not None:
