@@ -181,6 +181,10 @@ class Policy(Section):
     """The name of an engine, or how several decide together: `all:casbin,cedar`, `any:…`, `first:…`."""
     subjects: Literal["prefixed", "plain"] = "prefixed"
     """`plain` reads names without `user:` and `role:`, as in Casbin's examples."""
+    database: str = ""
+    """`sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`: rows that several sidecars share, instead of files."""
+    database_password_file: Place = ""
+    """The password of that user, read anew for each connection."""
     shadow: Place = ""
     """A directory with a policy that is tried out: asked beside the one in force, logged and counted, not enforced."""
 

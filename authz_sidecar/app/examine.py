@@ -5,10 +5,12 @@ from pathlib import Path
 
 from authz_sidecar.app import translate
 from authz_sidecar.app.conditions import conditions
+from authz_sidecar.app.sourcing import Sourced, sourced
 from authz_sidecar.config import Config
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import Problem
 from authz_sidecar.policy.check import check
+from authz_sidecar.policy.source import Directory, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +25,17 @@ class Report:
 
 
 async def examine(config: Config, directory: Path | None = None) -> Report:
-    """Check a policy directory, the configured one by default, without putting it in force."""
-    where = directory or config.at(config.policy.path)
+    """Check a policy directory, the configured source by default, without putting it in force."""
+    looked = Sourced(source=Directory(directory)) if directory else sourced(config)
+    try:
+        return await _examine(config, looked.source)
+    finally:
+        await looked.close()
+
+
+async def _examine(config: Config, source: Source) -> Report:
     found = await check(
-        where,
+        source,
         engine=registry.load(config.policy.engine),
         servers=translate.servers(config),
         qualified_by=translate.qualified_by(config),

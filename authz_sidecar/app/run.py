@@ -20,6 +20,7 @@ from authz_sidecar.app.keytelling import AskTelling, KeyTelling
 from authz_sidecar.app.revocations import revocations
 from authz_sidecar.app.revoking import Audited, RevocationDesk, learned
 from authz_sidecar.app.shadowing import Shadowing
+from authz_sidecar.app.sourcing import sourced
 from authz_sidecar.app.state import taken
 from authz_sidecar.app.telling import Desk, Telling
 from authz_sidecar.audit.digest import Digester, load_or_create_key
@@ -113,8 +114,10 @@ class Sidecar:
         issuers = self._known.issuers
         new_id = new_ids()
         self._ledger = open_ledger(config)
+        self._sourced = sourced(config)
         self.store = PolicyStore(
             directory=config.at(config.policy.path),
+            source=self._sourced.source,
             state_dir=config.state,
             engine=engine,
             servers=servers,
@@ -191,7 +194,10 @@ class Sidecar:
         self._keep(self.revocations.tend())
         self._keep(self.revocations.follow())
         await self.store.load()
-        self._keep(watch(self.store))
+        look = self._sourced
+        self._keep(watch(self.store, interval=look.interval, quiet=look.quiet, wake=look.wake))
+        if look.hear is not None:
+            self._keep(look.hear())
         if self._shadow:
             self._keep(self._shadow.run())
         _log.info("listening", grpc=list(targets), http=http, ready=self._not_ready() is None)
@@ -207,6 +213,7 @@ class Sidecar:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._known.close()
+        await self._sourced.close()
         await self.revocations.close()
         if self._begun:  # one that never answered leaves no word in a log that may be another one's
             self._admin("stop", "stopped")

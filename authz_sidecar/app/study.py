@@ -1,6 +1,5 @@
 """A policy to be asked, compared and replayed, without putting it in force."""
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,11 +8,12 @@ from typing import Final
 
 from authz_sidecar.app import translate
 from authz_sidecar.app.conditions import conditions
+from authz_sidecar.app.sourcing import read
 from authz_sidecar.config import Config
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import ConfigError, PolicyProblems, Problem
 from authz_sidecar.model import Principal, Question, RawToken, Server
-from authz_sidecar.policy import coverage, diff, files, logs, replay, suggest
+from authz_sidecar.policy import coverage, diff, logs, replay, suggest
 from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.explain import Explainer, Explanation
@@ -94,8 +94,8 @@ class Study:
 
 async def study(config: Config, directory: Path | None = None) -> Study:
     """Load a policy directory, the configured one by default; raises `PolicyProblems` when it does not load."""
-    where = directory or config.at(config.policy.path)
-    found = await asyncio.to_thread(files.read, where)
+    where = directory or config.policy.database or config.at(config.policy.path)
+    found = await read(config, directory)
     built = await _built(found, config)
     if built.policy is None:
         raise PolicyProblems(built.problems)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
-from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Setting, build
 from authz_sidecar.policy.ending import ending, reminders
 from authz_sidecar.policy.lint import ANY_KIND
+from authz_sidecar.policy.source import Directory, Source
 from authz_sidecar.policy.whens import NONE, Conditions
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Rules, ScopeHierarchy
@@ -34,7 +34,7 @@ class Report:
 
 
 async def check(
-    directory: Path,
+    where: Path | Source,
     *,
     engine: PolicyEngine,
     servers: Mapping[str, Server],
@@ -59,8 +59,9 @@ async def check(
         carried=carried,
         conditions=conditions,
     )
+    source = Directory(where) if isinstance(where, Path) else where
     try:
-        found = await asyncio.to_thread(files.read, directory)
+        found = await asyncio.to_thread(source.read)
     except PolicyProblems as error:
         return Report(rules=Rules(), problems=error.problems, warnings=(), expectations_run=0, revision=None)
     built = await build(found, setting)

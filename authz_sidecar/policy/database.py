@@ -1,5 +1,6 @@
 """A policy whose rows stand in a database that several sidecars share."""
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,8 @@ class Database:
         self._where = where
         self._beside = beside
         self._engine: Final[Engine] = engine(where)
+        # INVARIANT: one thread at a time, so that none is left with a connection when the engine is closed
+        self._lock = threading.Lock()
 
     @property
     def place(self) -> str:
@@ -43,7 +46,7 @@ class Database:
     def read(self) -> dict[str, bytes]:
         """Read everything in one transaction; raises `PolicyProblems`."""
         try:
-            with snapshot(self._engine) as connection:
+            with self._lock, snapshot(self._engine) as connection:
                 found = contents(connection)
         except (SQLAlchemyError, OSError) as error:
             raise PolicyProblems([Problem(self.place, 0, 0, "unreachable", f"cannot be read: {why(error)}")]) from None
@@ -55,7 +58,7 @@ class Database:
         """Give the version that triggers count, or a digest of everything where there are none."""
         beside = files.signature(self._beside) if self._beside is not None else ()
         try:
-            with snapshot(self._engine) as connection:
+            with self._lock, snapshot(self._engine) as connection:
                 if inspect(connection).has_table(VERSION.name):
                     version = connection.execute(select(VERSION.c.version).where(VERSION.c.id == 1)).scalar()
                     if version is not None:
@@ -66,8 +69,9 @@ class Database:
             return type(error).__name__, beside
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+        """Give the connections back; what is being read is waited for."""
+        with self._lock:
+            self._engine.dispose()
 
     def _others(self, directory: Path) -> dict[str, bytes]:
         """Read the other files of a directory, which may have no rows of its own: they would seem to be in force."""
