@@ -120,6 +120,16 @@ class ScopeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What an expectation takes as given, for conditions."""
+
+    claims: Mapping[str, object] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
+    now: float | None = None
+    """In seconds since the epoch; without it, a condition on the time errs: no test may fail because time goes by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """A row of `expectations.csv`: what the policy must answer."""
 
@@ -135,6 +145,7 @@ class Expectation:
     line: int
     column: int = 0
     """Of the expected outcome."""
+    given: Given = field(default_factory=Given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz_sidecar.errors import EngineError
 from authz_sidecar.judge import judge
@@ -51,8 +51,9 @@ async def trials(policy: Policy, servers: Mapping[str, Server], hierarchy: Scope
 async def ask(policy: Policy, row: Expectation, servers: Mapping[str, Server], hierarchy: ScopeHierarchy) -> Decision:
     """Ask what an expectation asks; raises `EngineError`."""
     question = Question(method=row.method, tool=row.tool, arguments=row.arguments)
-    who = caller(row.subjects, row.scopes, issuer="expectation")
-    return await judge(policy, who, servers[row.server], question, hierarchy)
+    who = replace(caller(row.subjects, row.scopes, issuer="expectation"), claims=row.given.claims)
+    given = row.given
+    return await judge(policy, who, servers[row.server], question, hierarchy, context=given.context, now=given.now)
 
 
 def holds(expect: str, decision: Decision) -> bool:
@@ -80,4 +81,5 @@ def _said(decision: Decision) -> str:
     rules = ", ".join(f"{rule.source}:{rule.line} {quote(rule.text)}" for rule in decision.rules)
     by = f" by {rules}" if rules else ""
     needs = f", scopes needed: {' '.join(decision.required_scopes)}" if decision.required_scopes else ""
-    return f"{quote(decision.reason)}{by}{needs}"
+    why = f": {decision.detail}" if decision.detail else ""
+    return f"{quote(decision.reason)}{by}{needs}{why}"

@@ -8,10 +8,10 @@ from authz_sidecar.model import Reason
 from authz_sidecar.policy import names
 from authz_sidecar.policy.cells import Columns, cell, fits
 from authz_sidecar.policy.csvrows import Row, read
-from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.findings import Findings, one_of, quote
+from authz_sidecar.policy.given import COLUMNS, object_of, read_given
 from authz_sidecar.policy.names import Misspelt
 from authz_sidecar.rules import Expectation, Pattern, ScopeRow
-from authz_sidecar.strictjson import StrictJsonError, loads
 
 _SCOPES: Final = ("server", "method", "tool", "scopes")
 _EXPECTATIONS: Final = ("subjects", "server", "method", "tool", "scopes", "args", "expect")
@@ -32,7 +32,7 @@ _ONE_EACH: Final = ("user:", "client:", "agent:")
 def parse_scopes(file: str, data: bytes, places: Columns, found: Findings) -> tuple[ScopeRow, ...]:
     """Read the scopes that calls need."""
     rows: list[ScopeRow] = []
-    for row in _body(file, data, _SCOPES, found):
+    for row, _ in _body(file, data, _SCOPES, found):
         places[file, row.line] = row.columns
         server = cell(row, 0, names.pattern, found)
         method = cell(row, 1, names.pattern, found)
@@ -46,7 +46,7 @@ def parse_scopes(file: str, data: bytes, places: Columns, found: Findings) -> tu
 def parse_expectations(file: str, data: bytes, places: Columns, found: Findings) -> tuple[Expectation, ...]:
     """Read the policy's own tests."""
     rows: list[Expectation] = []
-    for row in _body(file, data, _EXPECTATIONS, found):
+    for row, header in _body(file, data, _EXPECTATIONS, found, further=COLUMNS):
         places[file, row.line] = row.columns
         who = cell(row, 0, subjects, found)
         server = cell(row, 1, names.literal, found)
@@ -54,10 +54,11 @@ def parse_expectations(file: str, data: bytes, places: Columns, found: Findings)
         acted_on = cell(row, 3, partial(target, method=row.fields[2].text), found)
         scopes = cell(row, 4, names.scopes, found)
         arguments = cell(row, 5, _arguments, found)
+        given = read_given(row, header, found)
         expect = cell(row, 6, outcome, found)
         if who is None or server is None or method is None or acted_on is None:
             continue
-        if scopes is None or arguments is None or expect is None:
+        if scopes is None or arguments is None or expect is None or given is None:
             continue
         rows.append(
             Expectation(
@@ -71,6 +72,7 @@ def parse_expectations(file: str, data: bytes, places: Columns, found: Findings)
                 source=file,
                 line=row.line,
                 column=row.fields[6].column,
+                given=given,
             )
         )
     return tuple(rows)
@@ -85,8 +87,13 @@ def tool(text: str, method: str) -> Pattern:
     return found
 
 
-def _body(file: str, data: bytes, header: tuple[str, ...], found: Findings) -> Iterator[Row]:
-    """Give the rows below the header that have its length. Without the header nothing else is looked at."""
+def _body(
+    file: str, data: bytes, header: tuple[str, ...], found: Findings, *, further: tuple[str, ...] = ()
+) -> Iterator[tuple[Row, tuple[str, ...]]]:
+    """Give the rows below the header that have its length, and the header, which may end in some of `further`.
+
+    Without the header nothing else is looked at.
+    """
     before = len(found.problems)
     rows = iter(read(file, data, found))
     first = next(rows, None)
@@ -96,12 +103,16 @@ def _body(file: str, data: bytes, header: tuple[str, ...], found: Findings) -> I
         if len(found.problems) == before:
             found.error(file, 0, 0, "no-header", f"is empty, {spelled}")
         return
-    if tuple(field.text for field in first.fields) != header:
+    found_header = tuple(field.text for field in first.fields)
+    more = found_header[len(header) :]
+    if found_header[: len(header)] != header or len(set(more)) != len(more) or not set(more) <= set(further):
+        if further:
+            spelled += f", and behind it any of {one_of(further)}"
         found.error(file, first.line, first.fields[0].column, "no-header", f"{quote(first.text)}, {spelled}")
         return
     for row in rows:
-        if fits(row, header, "this row", found):
-            yield row
+        if fits(row, found_header, "this row", found):
+            yield row, found_header
 
 
 def _some_scopes(text: str) -> tuple[str, ...]:
@@ -131,16 +142,11 @@ def target(text: str, method: str) -> str:
 
 
 def _arguments(text: str) -> bytes:
-    data = text.encode()
-    if not data:
-        return data
     try:
-        value = loads(data)
-    except StrictJsonError as error:
-        raise Misspelt("bad-arguments", f"the arguments are not JSON: it {error}") from None
-    if not isinstance(value, dict):
-        raise Misspelt("bad-arguments", f"{quote(text)} is not a JSON object, expected `{{…}}` or nothing")
-    return data
+        object_of(text)
+    except Misspelt as error:
+        raise Misspelt("bad-arguments", str(error)) from None
+    return text.encode()
 
 
 def outcome(text: str) -> str:

@@ -255,4 +255,4 @@ def test_rows_of_likely_words_parse_or_are_refused(text: str) -> None:
     found = Findings()
     parsed = parse({"policy.csv": text.encode(), "model.conf": MODEL}, found)
     for rule in parsed.rules.rules:
-        assert len(parsed.places[rule.source, rule.line]) == 6
+        assert len(parsed.places[rule.source, rule.line]) >= 6
