@@ -59,7 +59,7 @@ def revoke(
         request.issued_before.FromDatetime(_moment(issued_before))
     answer = _call(config_path, request)
     if json_:
-        dump(MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True))
+        dump({"epoch": answer.epoch, "pending": answer.pending, "revocation": _as_json(answer.revocation)})
     else:
         kind, value = _kind(answer.revocation), escape(answer.revocation.value)
         say(f"[green]revoked[/]  {kind} {value}  [dim]of {escape(answer.revocation.issuer)}, epoch {answer.epoch}[/]")
@@ -85,8 +85,7 @@ def revocations(config_path: Path, json_: bool) -> int:
             if not page.revocations:
                 break
     if json_:
-        rows = [MessageToDict(one, preserving_proto_field_name=True) for one in found]
-        dump({"epoch": page.epoch, "stale": page.stale, "revocations": rows})
+        dump({"epoch": page.epoch, "stale": page.stale, "revocations": [*map(_as_json, found)]})
     else:
         table(("epoch", "kind", "value", "issuer", "issued before", "until", "by", "reason"), map(_row, found))
     if page.stale:
@@ -132,6 +131,11 @@ def _whoami() -> str:
 
 def _kind(found: Any) -> str:
     return str(pb.RevocationKind.Name(found.kind)).removeprefix("REVOCATION_KIND_").lower()
+
+
+def _as_json(found: Any) -> dict[str, object]:
+    told = MessageToDict(found, preserving_proto_field_name=True)
+    return told | {"epoch": found.epoch, "kind": _kind(found)}  # the mapping of protobuf writes 64 bits as text
 
 
 def _row(found: Any) -> tuple[str, ...]:
