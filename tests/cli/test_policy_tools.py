@@ -77,7 +77,7 @@ def test_lint_names_the_code_of_a_warning_and_mends(ask: Any, desk: Path) -> Non
     assert policy.stat().st_mode == mode
     told = json.loads(ask("lint", "--fix", "--json").out)
     assert (told["ok"], told["fixed"]) == (True, [])
-    assert [one["code"] for one in told["warnings"]] == ["shadowed-by-allow"]
+    assert [one["code"] for one in told["warnings"]] == ["shadowed-by-deny"]
 
 
 def test_lint_speaks_to_other_programs(ask: Any, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
