@@ -1,5 +1,7 @@
 """Two real sidecars and a real redis-server: one revokes, the other refuses; the server dies and comes back."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +87,17 @@ def test_a_restart_during_an_outage_still_refuses(redis: RedisServer, pair: tupl
             assert other.answers(alice) == "TOKEN_REVOKED"
             assert other.answers(bob) == "ALLOWED_BY_RULE"
             assert other.listed().stale
+            assert command(other, "revocations").returncode == 1
+            late = command(other, "revoke", "--jti", "late")
+            assert (late.returncode, "other sidecars learn it when it is back" in late.stderr) == (1, True)
+
+
+def command(side: Sidecar, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of `authz-sidecar` for this sidecar."""
+    return subprocess.run(
+        [sys.executable, "-m", "authz_sidecar", *words, "--config", str(side.ground.config)],
+        cwd=processes.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
