@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from authz_sidecar.decide import Decider
-from authz_sidecar.errors import EngineError, LedgerFull, NotReady, TokenError
+from authz_sidecar.errors import ConditionError, EngineError, LedgerFull, NotReady, TokenError
+from authz_sidecar.facts import Facts
 from authz_sidecar.judge import judge
 from authz_sidecar.model import (
     Answer,
@@ -19,7 +20,7 @@ from authz_sidecar.model import (
     Server,
 )
 from authz_sidecar.ports import CompiledPolicy, Policy
-from authz_sidecar.rules import Rules, ScopeHierarchy, ScopeRow, Verdict
+from authz_sidecar.rules import Condition, Rules, ScopeHierarchy, ScopeRow, Verdict
 from authz_sidecar.testing.cases import pattern, rows
 
 OPS = Server(name="ops", audience="https://ops.example/mcp", methods=frozenset({"acme/report"}))
@@ -44,6 +45,31 @@ class LinearPolicy:
             allows=tuple(rule for rule in speaking if rule.ref.allow),
             denies=tuple(rule for rule in speaking if not rule.ref.allow),
         )
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A condition that is always the same; None errs."""
+
+    outcome: bool | None
+    needs_arguments: bool = False
+    asked: list[bytes] = field(default_factory=list, compare=False)
+
+    @property
+    def text(self) -> str:
+        return f"{self.outcome} {self.needs_arguments}"
+
+    def holds(self, facts: Facts) -> bool:
+        self.asked.append(facts.arguments)
+        if self.outcome is None:
+            raise ConditionError("a field is not there")
+        return self.outcome
+
+
+def conditional(rules: Rules, **conditions: Condition) -> Rules:
+    """Put conditions on rows: `line_3=Fixed(True)`."""
+    changed = [replace(rule, when=conditions.get(f"line_{rule.line}")) for rule in rules.rules]
+    return replace(rules, rules=tuple(changed))
 
 
 class FailingPolicy:

@@ -10,11 +10,12 @@ from authz_sidecar.judge import judge
 from authz_sidecar.methods import METHODS
 from authz_sidecar.model import Principal, Question
 from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules, ScopeHierarchy, ScopeRow
-from tests.kernel.house import OPS, caller, policy
+from tests.kernel.house import OPS, Fixed, caller, policy
 
 _METHODS = [*METHODS, "acme/report", "notifications/x", "no/such"]
 _TOOLS = ["", "a", "ab", "b", "ref/prompt:a", "ref/resource:ab"]
 _SUBJECTS = ["user:ann", "role:a", "role:b", "group:g", "client:cli", "agent:bot"]
+_OUTCOMES = (True, False, None)
 
 
 def _patterns(words: list[str]) -> st.SearchStrategy[Pattern]:
@@ -36,6 +37,9 @@ def _rules(effects: list[Effect]) -> st.SearchStrategy[Rule]:
         source=st.just("policy.csv"),
         line=st.integers(1, 99),
         text=st.just(""),
+        when=st.sampled_from(
+            [None, None, *(Fixed(outcome, needs) for outcome in _OUTCOMES for needs in (True, False))]
+        ),
     )
 
 
