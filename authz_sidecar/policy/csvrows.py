@@ -101,7 +101,8 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
     rows: list[Row] = []
     until = Ends(file, found)
     if is_foreign(file, data, found):
-        return rows
+        next(lines(file, data, found), None)  # a byte order mark is told as well
+        return
     fields: Sequence[Field] | None
     for line in lines(file, data, found):
         start = line.text.lstrip(" \t")

@@ -12,6 +12,7 @@ from authz_sidecar.rules import ANY, PREFIXES, Pattern
 _SPECIAL: Final = re.compile(r"\\.?|\*", re.DOTALL)
 # RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_QUOTED: Final = "in LibreOffice without `Quote all text cells`"
 _SEGMENTS: Final = re.compile(r"[/?#]")
 _UNSAFE: Final = re.compile("%2e|%2f|%5c|%00|\\\\|[\x00-\x1f\x7f-\x9f]", re.IGNORECASE)
 KEPT: Final = 65_536
@@ -31,6 +32,10 @@ def pattern(text: str) -> Pattern:
     """Read a literal, `*`, or a trailing `*`; `\\*` is a literal star. Raises `Misspelt`."""
     if not text:
         raise Misspelt("empty-field", "an empty field, write `*` for anything")
+    if text.strip(" ") != text:
+        # Only quotes let a blank get here. It never matches, so a deny row would be dead.
+        message = f"{quote(text)} begins or ends with a blank inside its quotes, remove it ({_QUOTED})"
+        raise Misspelt("blank-at-edge", message)
     if "*" not in text and "\\" not in text:
         return Pattern(text)
     for special in _SPECIAL.finditer(text):

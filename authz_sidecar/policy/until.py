@@ -29,7 +29,7 @@ class Ends:
 
     def note(self, line: Line) -> None:
         """Look at a comment."""
-        word = _WORD.match(line.text.strip(" \t"))
+        word = _WORD.match(line.text.strip(' \t",'))  # a spreadsheet may put quotes round it and commas behind
         if word is None:
             return
         if word[1] != "until":
@@ -38,7 +38,7 @@ class Ends:
             return
         self.close()
         self._line = line.number
-        until = moment(word[2].strip(" \t,"))  # a spreadsheet puts commas behind
+        until = moment(word[2].strip(" \t"))
         if until is None:
             message = (
                 f"{quote(line.text.strip())} names no day, write `# until 2027-01-31` or `# until 2027-01-31T18:00Z`"
