@@ -55,7 +55,7 @@ class Bed:
     calls: tuple[Call, ...]
 
 
-def make(size: int, seed: int = 7) -> Bed:
+def make(size: int, seed: int = 7, calls: int = 100) -> Bed:
     random = Random(seed)
     roles = [f"role:r{number}" for number in range(max(4, size // 25))]
     rules: list[Rule] = []
@@ -81,16 +81,16 @@ def make(size: int, seed: int = 7) -> Bed:
         for role in held
     )
     checked = Rules(rules=tuple(rules), memberships=memberships)
-    return Bed(rules=checked, calls=_calls(random, checked, members))
+    return Bed(rules=checked, calls=_calls(random, checked, members, calls))
 
 
-def _calls(random: Random, rules: Rules, members: dict[str, list[str]]) -> tuple[Call, ...]:
+def _calls(random: Random, rules: Rules, members: dict[str, list[str]], wanted: int) -> tuple[Call, ...]:
     by_role: dict[str, list[Rule]] = {}
     for rule in rules.rules:
         by_role.setdefault(rule.subject.text, []).append(rule)
     plain = PlainEngine().compile(rules)
     calls: list[Call] = []
-    while len(calls) < 100:
+    while len(calls) < wanted:
         user = random.choice(sorted(members))
         subjects = frozenset({user, *members[user]})
         near = [rule for role in members[user] for rule in by_role.get(role, ())]

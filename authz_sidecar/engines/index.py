@@ -5,9 +5,10 @@ beginnings by one look-up for each length in use there. Which tables a caller ha
 remembered, so a question costs what the matching rows cost, however many rows there are.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.engines.membership import Names
 from authz_sidecar.rules import Effect, Pattern, Rule, Rules, Verdict
 
@@ -116,6 +117,15 @@ class IndexPolicy:
         verdict = self._verdicts.known.get(places)
         return self._verdict(places) if verdict is None else verdict  # a verdict that denies is false
 
+    def pieces(self) -> Iterator[Iterable[object]]:
+        """Give what this policy is made of, for whoever wants to let it go piece by piece."""
+        yield self._rules
+        yield self._literal
+        yield self._literal.values()
+        for memory in (self._tables.known, self._verdicts.known):
+            yield memory
+            yield memory.values()
+
     def _find_tables(self, subjects: frozenset[str], server: str, method: str) -> tuple[Tools, ...]:
         names = self._names.of_caller(subjects, server)
         literal = self._literal
@@ -136,12 +146,15 @@ class IndexPolicy:
         literal: dict[tuple[str, str, str], list[int]] = {}
         others: list[int] = []
         for place, rule in enumerate(rules):
+            breathe()
             subject, server, method = rule.subject, rule.server, rule.method
             if subject.prefix or server.prefix or method.prefix:
                 others.append(place)
             else:
                 literal.setdefault((subject.text, server.text, method.text), []).append(place)
-        for key, places in literal.items():
+        while literal:  # emptied on the way: let go at once, so many lists would hold up everybody
+            breathe()
+            key, places = literal.popitem()
             self._literal[key] = _tools(rules, places)
         return _by_subject(rules, others) if others else None
 
@@ -180,5 +193,6 @@ def _grouped(
 ) -> Step[T]:
     groups: dict[Pattern, list[int]] = {}
     for place in places:
+        breathe()
         groups.setdefault(field(rules[place]), []).append(place)
     return Step({pattern: deeper(group) for pattern, group in groups.items()})

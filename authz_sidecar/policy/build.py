@@ -10,12 +10,13 @@ from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import expect, files
 from authz_sidecar.policy.ending import EndingPolicy, ending
 from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.gently import gently, settle
 from authz_sidecar.policy.lint import ANY_KIND, lint
 from authz_sidecar.policy.parse import MODEL, POLICY, Parsed, parse
 from authz_sidecar.policy.validate import validate
 from authz_sidecar.policy.whens import NONE, Conditions
 from authz_sidecar.ports import Clock, CompiledPolicy, Policy, PolicyEngine
-from authz_sidecar.rules import Rules, ScopeHierarchy
+from authz_sidecar.rules import Membership, Rule, Rules, ScopeHierarchy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Setting:
     """The kinds of names that a token can carry, for example `user:`."""
     plain_subjects: bool = False
     """Whether the subjects of `policy.csv` have no prefix."""
+    lints: int | None = None
+    """The most rules that are linted, or any number of them."""
     clock: Clock = time.time
     """By which grants end."""
     conditions: Conditions = NONE
@@ -49,19 +52,20 @@ class Built:
     warnings: tuple[Problem, ...]
     expectations_run: int
     parsed: Parsed
+    ends: tuple[Rule | Membership, ...] = ()
+    """The rows that end."""
 
 
 async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
     """Make a policy and report all that is wrong with it; the heavy part runs in a thread."""
     found = Findings()
-    parsed, compiled = await asyncio.to_thread(_compile, found_files, setting, found)
-    revision = files.revision(found_files, setting.claim_mapping)
+    parsed, compiled, revision, ends = await asyncio.to_thread(_gently, found_files, setting, found)
     policy, ran = None, 0
     if compiled is not None:
         policy = Policy(revision=revision, rules=parsed.rules, compiled=compiled)
         # By the rows as they stand: an expectation must not fail, and a restart not be refused, because time goes by.
         ran = await expect.run(policy, setting.servers, setting.hierarchy, found)
-        if ending(parsed.rules):
+        if ends:
             policy = replace(policy, compiled=EndingPolicy(compiled, parsed.rules, setting.clock))
     return Built(
         revision=revision,
@@ -71,7 +75,18 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
         warnings=found.warnings,
         expectations_run=ran,
         parsed=parsed,
+        ends=ends,
     )
+
+
+def _gently(
+    found_files: Mapping[str, bytes], setting: Setting, found: Findings
+) -> tuple[Parsed, CompiledPolicy | None, Revision, tuple[Rule | Membership, ...]]:
+    """Do everything that takes long, and leave nothing of it to the event loop."""
+    with gently():
+        parsed, compiled = _compile(found_files, setting, found)
+        settle(parsed.rules)
+        return parsed, compiled, files.revision(found_files, setting.claim_mapping), ending(parsed.rules)
 
 
 def _compile(
@@ -81,7 +96,11 @@ def _compile(
     validate(parsed, setting.servers, setting.qualified_by, found)
     if found.problems:
         return parsed, None
-    lint(parsed, setting.servers, setting.carried, found)
+    if setting.lints is None or parsed.rules.size <= setting.lints:
+        lint(parsed, setting.servers, setting.carried, found)
+    else:
+        message = f"more than {setting.lints} rules are not linted at a load, run `authz-sidecar policy lint`"
+        found.warn(POLICY, 0, 0, "not-linted", message)
     if parsed.rules.foreign is not None and getattr(setting.engine, "foreign", False) is not True:
         message = f"only Casbin can read this model, and the engine `{setting.engine.name}` does not ask it"
         found.error(MODEL, 0, 0, "engine", f"{message}; configure `casbin`")

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, overload
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.policy.dialect import is_foreign
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.lines import Line, lines
@@ -98,13 +99,18 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
     Blanks round a field are ignored, also before a quote. Quotes are those of RFC 4180, but a quoted field ends on its
     line; what is between them is literal. With `ends`, an `# until` line belongs to the row below it.
     """
-    rows: list[Row] = []
+    return list(each(file, data, found, ends=ends))
+
+
+def each(file: str, data: bytes, found: Findings, *, ends: bool = False) -> Iterator[Row]:
+    """Give the same rows one by one, so that a hundred thousand need not all be there at once."""
     until = Ends(file, found)
     if is_foreign(file, data, found):
         next(lines(file, data, found), None)  # a byte order mark is told as well
         return
     fields: Sequence[Field] | None
     for line in lines(file, data, found):
+        breathe()
         start = line.text.lstrip(" \t")
         if start.startswith(("#", '"#')):
             if ends:
@@ -115,12 +121,11 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
         plain = line.text.isascii() and not _DOUBTFUL.search(line.text)
         fields = Plain(line.text) if plain else _fields(file, line, found)
         if fields is not None:
-            rows.append(Row(file, line.number, " ".join(line.text.split()), fields, until.take(line.number)))
+            yield Row(file, line.number, " ".join(line.text.split()), fields, until.take(line.number))
     until.close()
     if data and not data.endswith(b"\n"):
         last = data.count(b"\n") + 1
         found.warn(file, last, 0, "no-line-end", "the last line has no line end, the file may be cut short")
-    return rows
 
 
 def _fields(file: str, line: Line, found: Findings) -> tuple[Field, ...] | None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Final
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns, Places, cell, fits, where
-from authz_sidecar.policy.csvrows import Row, read
+from authz_sidecar.policy.csvrows import Row, each
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
+from authz_sidecar.policy.plainrows import LazyColumns, plain_rule
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
@@ -48,9 +50,9 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, c
     """
     tools = parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools()
     whens = Whens(conditions, tools, found)
-    places: Columns = {}
+    places = LazyColumns(files)
     named = (POLICY, *sorted(name for name in files if name.startswith(FOLDER)))
-    read_rows = chain.from_iterable(read(name, files.get(name, b""), found, ends=True) for name in named)
+    read_rows = chain.from_iterable(each(name, files.get(name, b""), found, ends=True) for name in named)
     if ROWS in files:
         read_rows = chain(read_rows, read_stored(files[ROWS], found))
     shape = read_model(MODEL, files.get(MODEL, b""), found)
@@ -74,7 +76,7 @@ def parse_policy(
     data: bytes, places: Columns, found: Findings, file: str = POLICY
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
     """Read the `p` and `g` rows of one file."""
-    return parse_rows(read(file, data, found, ends=True), places, found)
+    return parse_rows(each(file, data, found, ends=True), places, found)
 
 
 def parse_rows(
@@ -85,6 +87,10 @@ def parse_rows(
     memberships: list[Membership] = []
     whens = whens or Whens(NONE, Tools(), found)
     for row in rows:
+        rule = plain_rule(row)
+        if rule is not None and isinstance(places, LazyColumns):
+            rules.append(rule)
+            continue
         places[row.file, row.line] = row.columns
         match row.fields[0].text:
             case "p":
@@ -129,6 +135,7 @@ def _rule(row: Row, found: Findings, whens: Whens) -> list[Rule]:
     ]
 
 
+@lru_cache
 def _effect(text: str) -> Effect:
     try:
         return Effect(text)
@@ -152,9 +159,15 @@ def _membership(row: Row, found: Findings) -> list[Membership]:
 def _warn_duplicates(rules: list[Rule], places: Places, found: Findings) -> None:
     seen: dict[object, Rule] = {}
     for rule in rules:
-        key = (rule.subject, rule.server, rule.method, rule.tool, rule.effect, rule.until, rule.when)
+        breathe()
+        who, server, method, tool = rule.subject, rule.server, rule.method, rule.tool
+        texts = (who.text, server.text, method.text, tool.text)  # quicker to hash than patterns
+        key = (texts, who.prefix, server.prefix, method.prefix, tool.prefix, rule.effect, rule.until, rule.when)
         first = seen.setdefault(key, rule)
         if first is not rule:
             column = places[rule.source, rule.line][0]
             message = f"says the same as {where(first, rule.source)}"
             found.warn(rule.source, rule.line, column, "duplicate-row", message)
+    while seen:  # let go at once, a hundred thousand keys would hold up everybody
+        seen.popitem()
+        breathe()

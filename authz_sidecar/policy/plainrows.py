@@ -1,27 +1,32 @@
 """Reads the `p` rows that have nothing odd about them, which are most, in a fraction of the time."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns
 from authz_sidecar.policy.csvrows import Plain, Row
 from authz_sidecar.rules import Effect, Rule
 
-_EFFECTS = {effect.value: effect for effect in Effect}
+_EFFECTS: Final = {effect.value: effect for effect in Effect}
 
 
 class LazyColumns(Columns):
     """Columns that are counted when somebody has a problem to report, and for most rows nobody has."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """Take the files that the rows stand in."""
         super().__init__()
-        self._rows: dict[tuple[str, int], Row] = {}
-
-    def note(self, row: Row) -> None:
-        """Remember the row, without counting yet."""
-        self._rows[row.file, row.line] = row
+        self._files = files
+        self._lines: dict[str, list[bytes]] = {}
 
     def __missing__(self, key: tuple[str, int]) -> tuple[int, ...]:
-        """Count now."""
-        columns = self[key] = self._rows[key].columns
+        """Count those of a plain row; others are counted when they are read."""
+        file, line = key
+        if file not in self._lines:
+            self._lines[file] = self._files[file].split(b"\n")
+        text = self._lines[file][line - 1].decode().removesuffix("\r")
+        columns = self[key] = tuple(field.column for field in Plain(text))
         return columns
 
 

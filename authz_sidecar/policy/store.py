@@ -10,8 +10,9 @@ from authz_sidecar.errors import NotReady, PolicyProblems, Problem
 from authz_sidecar.model import Server
 from authz_sidecar.policy import files
 from authz_sidecar.policy.build import Built, Setting, build
-from authz_sidecar.policy.ending import ending, reminders
+from authz_sidecar.policy.ending import reminders
 from authz_sidecar.policy.findings import bounded
+from authz_sidecar.policy.gently import let_go, pieces
 from authz_sidecar.policy.last_good import Copy, LastGood
 from authz_sidecar.policy.lint import ANY_KIND
 from authz_sidecar.policy.losses import Size, loss
@@ -33,6 +34,9 @@ from authz_sidecar.ports import Clock, Policy, PolicyEngine
 from authz_sidecar.rules import Membership, Rule, ScopeHierarchy
 
 _MOST_WARNINGS: Final = 100
+
+LINTED: Final = 20_000
+"""With more rules, linting would take longer than all the rest of a load."""
 
 
 class PolicyStore:
@@ -66,6 +70,7 @@ class PolicyStore:
             qualified_by=qualified_by,
             claim_mapping=claim_mapping,
             plain_subjects=plain_subjects,
+            lints=LINTED,
             hierarchy=hierarchy,
             carried=carried,
             clock=clock,
@@ -155,7 +160,8 @@ class PolicyStore:
             self._unread = True
             return await self._refuse(error.problems)
         self._unread = False
-        if self._policy is not None and files.digest(found) == self._digest:
+        digest = await asyncio.to_thread(files.digest, found)
+        if self._policy is not None and digest == self._digest:
             return self._keep(self._policy)
         built = await build(found, self._setting)
         if built.policy is None:
@@ -164,7 +170,7 @@ class PolicyStore:
             lost = await self._loss(built)
             if lost:
                 return self._ask(built, lost)
-        return await self._apply(found, built, built.policy)
+        return await self._apply(found, digest, built, built.policy)
 
     async def _loss(self, built: Built) -> str:
         """Measure the edit against what is in force, or at a start against what was."""
@@ -182,7 +188,7 @@ class PolicyStore:
             self._recover(copy, before, before.policy)
         return lost
 
-    async def _apply(self, found: Mapping[str, bytes], built: Built, policy: Policy) -> Outcome:
+    async def _apply(self, found: Mapping[str, bytes], digest: str, built: Built, policy: Policy) -> Outcome:
         warnings = bounded(built.warnings, _MOST_WARNINGS)
         try:
             await asyncio.to_thread(self._last_good.save, found)
@@ -190,8 +196,10 @@ class PolicyStore:
             message = f"the last good policy could not be kept: {(error.strerror or str(error)).lower()}"
             warnings += (Problem(str(self._last_good.directory), 0, 0, "last-good", message),)
         previous = self._status.revision
+        old = [] if self._policy is None else await asyncio.to_thread(pieces, self._policy)
         # INVARIANT: from here on nothing waits: policy, state and word of it change together.
-        status = self._swap(policy, files.digest(found), Origin.FILES)
+        status = self._swap(policy, digest, Origin.FILES, built.ends)
+        asyncio.get_running_loop().run_in_executor(None, let_go, old)
         warnings += self._reminders
         self._publish(replace(status, stale=False, problems=(), warnings=warnings, confirmation_needed=False))
         if previous == policy.revision:
@@ -235,15 +243,15 @@ class PolicyStore:
         return ()
 
     def _recover(self, copy: Copy, before: Built, policy: Policy) -> None:
-        status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD)
+        status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD, before.ends)
         warnings = bounded(before.warnings, _MOST_WARNINGS) + self._reminders
         self._publish(replace(status, stale=True, warnings=warnings))
 
-    def _swap(self, policy: Policy, digest: str, origin: Origin) -> StoreStatus:
+    def _swap(self, policy: Policy, digest: str, origin: Origin, ends: tuple[Rule | Membership, ...]) -> StoreStatus:
         """Put a policy in force, and give the state that goes with it."""
         same = policy.revision == self._status.revision
         self._policy, self._digest = policy, digest
-        self._ending = ending(policy.rules)
+        self._ending = ends
         self._reminders = self._due()
         return replace(
             self._status,

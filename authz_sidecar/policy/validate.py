@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from authz_sidecar import methods
+from authz_sidecar.breath import breathe
 from authz_sidecar.methods import METHODS, Kind
 from authz_sidecar.model import Reason, Server
 from authz_sidecar.policy.findings import Findings, quote
@@ -28,6 +29,7 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
         found.warn(POLICY, 0, 0, "empty-policy", "has no p rows, so everything is denied")
     check = _Check(parsed, servers, found)
     for rule in rules.rules:
+        breathe()
         check.row(rule, (2, 3), opens=rule.effect is Effect.DENY)
     for scope_row in rules.scopes:
         check.row(scope_row, (0, 1), opens=True)
