@@ -29,12 +29,14 @@ def fmt(file: str, data: bytes) -> bytes:
     Rows that cannot be read stay as they are. The kinds of rows of `policy.csv` are aligned each for itself, together
     with comments that name their columns (`# p, subject, …`).
     """
-    rows = {row.line: row for row in read(file, data, Findings())}
+    doubts = Findings()
+    rows = {row.line: row for row in read(file, data, doubts)}
+    doubtful = {problem.line for problem in doubts.problems}
     lines = data.split(b"\n")
     found: dict[int, _Cells] = {}
     sizes: dict[str, set[int]] = {}
     for number, row in rows.items():
-        cells = _cells(lines[number - 1], row)
+        cells = None if number in doubtful else _cells(lines[number - 1], row)
         if cells is not None:
             group = row.fields[0].text if is_policy(file) else ""
             found[number] = _Cells(group, cells)
@@ -67,6 +69,8 @@ def _cells(line: bytes, row: Row) -> tuple[str, ...] | None:
             if not cell.endswith(","):
                 return None  # separated in another way: not ours to touch
             cell = cell[:-1].rstrip(" \t")
+        if cell.startswith("#"):
+            return None  # behind a blank it would be a note
         cells.append(cell)
     return tuple(cells)
 

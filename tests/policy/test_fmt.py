@@ -36,6 +36,7 @@ from tests.policy.plainly import MODEL, shipped
         ),
         pytest.param('p,a,"b\np,a,b,c,d,e\n', 'p,a,"b\np, a, b, c, d, e\n', id="a line with a mistake stays"),
         pytest.param("p,a,b,c,d,e", "p, a, b, c, d, e", id="a missing line end stays missing"),
+        pytest.param("p,#a,b\n", "p,#a,b\n", id="a hash sign that a blank would make a note"),
         pytest.param("p;a;b\n", "p;a;b\n", id="another separator stays"),
         pytest.param(
             f"p,{'x' * 60},b\np,a,b\n", f"p, {'x' * 60}, b\np, a, b\n", id="one long field does not widen its column"
