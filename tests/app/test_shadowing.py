@@ -1,0 +1,88 @@
+"""A policy that is tried out in the whole sidecar: logged, counted, followed, never enforced."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+
+from tests.app.running import POLICY, House, ask, house, running, until
+
+
+@pytest.fixture
+def home() -> Iterator[House]:
+    with house() as found:
+        found.configure(issuers=found.issuer(), extra='[policy]\nshadow = "next"\n')
+        shutil.copytree(found.policy.parent, found.home / "next")
+        yield found
+
+
+@pytest.fixture
+def tried(home: House) -> Path:
+    return home.home / "next" / "policy.csv"
+
+
+def edit(tried: Path, rows: str) -> None:
+    tried.write_text(rows)
+
+
+async def metrics(home: House) -> str:
+    async with httpx.AsyncClient() as client:
+        return (await client.get(f"http://127.0.0.1:{home.http_port}/metrics")).text
+
+
+def reloads(home: House) -> list[str]:
+    return [event["outcome"] for event in home.decisions if event.get("action") == "shadow_reload"]
+
+
+def decisions(home: House) -> list[dict[str, object]]:
+    return [event for event in home.decisions if event["type"] == "decision"]
+
+
+async def test_differences_are_logged_and_counted_and_the_live_policy_answers(home: House, tried: Path) -> None:
+    edit(tried, "p, role:user, ops, tools/call, other, allow\ng, user:alice, role:user\n")
+    async with running(home) as stub:
+        await until(lambda: reloads(home) == ["applied"])
+        assert (await ask(stub, home.token(), "echo")).allowed
+        assert not (await ask(stub, home.token(), "other")).allowed
+        assert not (await ask(stub, home.token(), "third")).allowed
+        told = await metrics(home)
+        assert 'authz_shadow_differences_total{change="loses",method="tools/call",server="ops"} 1.0' in told
+        assert 'authz_shadow_differences_total{change="gains",method="tools/call",server="ops"} 1.0' in told
+        assert "authz_shadow_failures_total 0.0" in told
+    lost, gained, alike = decisions(home)
+    assert lost["shadow"]["reason"] == "no_matching_rule"  # type: ignore[index] # JSON
+    assert gained["shadow"]["allowed"] is True  # type: ignore[index]
+    assert "shadow" not in alike
+
+
+async def test_edits_are_followed_also_those_that_lose_most_and_refused_ones_keep_the_last(
+    home: House, tried: Path
+) -> None:
+    edit(tried, POLICY + "".join(f"g, user:u{number}, role:user\n" for number in range(20)))
+    with structlog.testing.capture_logs() as said:
+        async with running(home) as stub:
+            await until(lambda: reloads(home) == ["applied"])
+            edit(tried, "p, role:user, ops, tools/call, other, allow\n")
+            await until(lambda: reloads(home) == ["applied", "applied"])
+            edit(tried, "q\n")
+            await until(lambda: reloads(home) == ["applied", "applied", "refused"])
+            assert (await ask(stub, home.token(), "echo")).allowed
+    assert decisions(home)[0]["shadow"]["reason"] == "no_matching_rule"  # type: ignore[index]
+    assert any("policy.csv:1:1: unknown row kind `q`" in line.get("problem", "") for line in said)
+
+
+async def test_a_policy_to_try_out_that_is_missing_stops_nothing(home: House) -> None:
+    shutil.rmtree(home.home / "next")
+    async with running(home) as stub:
+        assert (await ask(stub, home.token(), "echo")).allowed
+        await until(lambda: reloads(home) == ["refused"])
+
+
+async def test_without_one_nothing_is_tried_out(home: House) -> None:
+    home.configure(issuers=home.issuer())
+    async with running(home) as stub:
+        assert (await ask(stub, home.token(), "echo")).allowed
+    assert reloads(home) == []
