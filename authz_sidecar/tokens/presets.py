@@ -114,15 +114,12 @@ def expand(given: Values) -> dict[str, object]:
     name = given.get("preset")
     if not isinstance(name, str) or name not in _PRESETS:
         return dict(given)
-    values = {**_COMMON, **_PRESETS[name]}
-    issuer = given.get("issuer", values.get("issuer"))
+    issuer = given.get("issuer", _PRESETS[name].get("issuer"))
+    values = filled(name, issuer)
     if not isinstance(issuer, str):
         return values | dict(given)
     if name in _FORMS and not _FORMS[name][0].fullmatch(issuer):
         raise ValueError(f"`{issuer}` is not what tokens of `{name}` have in `iss`; expected {_FORMS[name][1]}")
-    if name == "entra":
-        found = _ENTRA.fullmatch(issuer)
-        values |= {"required_claims": ["azp" if found and found["v2"] else "appid", "oid", "tid"]}
     # Whoever has a Google account could be somebody; a row for `*` would let them all in.
     if name == "google" and "required_claims" not in given and not _names_hd(given):
         raise ValueError(
@@ -132,6 +129,15 @@ def expand(given: Values) -> dict[str, object]:
     if not any(given.get(source) for source in _SOURCES):
         values["discovery"] = True  # each of them publishes its metadata at the well-known place
     return values | dict(given)
+
+
+def filled(name: str, issuer: object) -> dict[str, object]:
+    """Give the values of a preset that exists, for this issuer."""
+    values = {**_COMMON, **_PRESETS[name]}
+    if name == "entra":
+        found = _ENTRA.fullmatch(issuer) if isinstance(issuer, str) else None
+        values["required_claims"] = ["azp" if found and found["v2"] else "appid", "oid", "tid"]
+    return values
 
 
 def _names_hd(given: Values) -> bool:
