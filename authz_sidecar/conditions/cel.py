@@ -97,7 +97,7 @@ class Cel:
             price = cost.whole(node)
         except Misread as error:
             raise ConditionFlaws([*check.flaws, error.flaw]) from None
-        if flaws := check.flaws or [*self._refusals(text), *self._failures(node)]:
+        if flaws := check.flaws or list(self._refusals(text)) or list(self._failures(node)):
             raise ConditionFlaws(flaws)
         uses = _uses(cost.paths)
         condition = CelCondition(

@@ -231,9 +231,10 @@ class Check:
 
 def _elements(node: Node, of: Shape) -> Shape | None:
     """Give what is looked for by `in`: the elements of a list, the keys of an object."""
-    if node.op != "list":
+    if node.op not in ("list", "map"):
         return of.items()
-    kinds = [shape.of(shape.kind(part.value)) if part.op == "literal" else None for part in node.parts]
+    sought = node.parts if node.op == "list" else node.parts[::2]
+    kinds = [shape.of(shape.kind(part.value)) if part.op == "literal" else None for part in sought]
     if not kinds or None in kinds:
         return None
     return Shape(frozenset().union(*(one.kinds for one in kinds if one is not None)))

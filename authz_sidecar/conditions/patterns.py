@@ -15,6 +15,7 @@ _ITEM: Final = re.compile(
     r"\\[pP]|\\.|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|\{(\d*)(?:,(\d*))?\}|\((?:\?(?:P?<\w+>|[imsU-]*:?))?|[)|*+?.]|[^\\]",
     re.DOTALL,
 )
+_UNPRICED: Final = ("\\p", "\\P", "\\Q", "\\C")
 _WIDE: Final = ("\\W", "\\D", "\\S", ".")
 _WIDE_WEIGHT: Final = 8  # states of one character of any length in UTF-8
 
@@ -27,8 +28,8 @@ def weight(pattern: str, at: int) -> int:
     last = 0
     for found in _ITEM.finditer(pattern):
         item = found[0]
-        if item in ("\\p", "\\P"):
-            message = f"`{item}` stands for thousands of characters, write the ranges that are meant"
+        if item in _UNPRICED:
+            message = f"`{item}` cannot be priced, write the characters that are meant"
             raise Misread(at, "pattern-too-heavy", message)
         if item.startswith("("):
             groups.append(0)

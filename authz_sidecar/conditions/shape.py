@@ -66,7 +66,7 @@ class Shape:
 
     def items(self) -> "Shape | None":
         """Give the shape of the elements of a list, or of the keys of an object."""
-        if self.kinds == {"map"}:
+        if self.kinds == {"map"} and self.alternatives:  # of JSON; what is written out may have any keys
             return Shape(frozenset({"string"}))
         lists = [one for one in self.alternatives if one.kind == "list"]
         if self.kinds != {"list"} or not lists or any("prefixItems" in one.schema for one in lists):

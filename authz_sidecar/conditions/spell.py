@@ -43,7 +43,8 @@ def spell(node: Node) -> str:
 
 def _operator(operator: str, parts: tuple[Node, ...]) -> str:
     if len(parts) == 1:
-        return f"{operator}{_at(parts[0], _UNARY)}"
+        # CEL's own parser takes two nots or minuses for none: `!!3` would be 3 there, and no error.
+        return f"{operator}{_at(parts[0], _MEMBER)}"
     level = _LEVELS[operator]
     # Left to right; comparisons do not chain here, so both sides of one are of a higher level.
     first = _at(parts[0], level + 1 if level == _LEVELS["=="] else level)

@@ -155,6 +155,8 @@ class _Parser:
         links = 0
         while self._is(".", "["):
             mark = self._take()
+            if node.op == "literal" and not isinstance(node.value, str):
+                raise Misread(mark.at, "condition-syntax", f"`{mark.text}` behind a number or a constant")
             links += 1
             self._deeper(mark.at)
             node = self._index(node, mark) if mark.text == "[" else self._dotted(node)
