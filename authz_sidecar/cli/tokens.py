@@ -1,7 +1,6 @@
 """`authz-sidecar token`: make a token for development, and explain any token without trusting it."""
 
 import asyncio
-import json
 import secrets
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.markup import escape
 
 from authz_sidecar import strictjson
 from authz_sidecar.cli.asks import read_token
-from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, err, say
+from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, err
 from authz_sidecar.errors import ConfigError
 
 _DEEPEST: Final = 8
@@ -144,6 +143,7 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
     `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it is refused.
     """
     from authz_sidecar import app, configfile
+    from authz_sidecar.cli import explaining
     from authz_sidecar.tokens.inspect import inspect
 
     config = configfile.load(config_path)
@@ -158,49 +158,7 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
         complain(str(problem))
     found = inspect(text, registry.issuers, only, time.time)
     if json_:
-        dump(_as_json(found))
+        dump(explaining.as_json(found))
     else:
-        _explain(found)
+        explaining.explain(found)
     return YES if found else ANSWERED_NO
-
-
-def _as_json(found: Any) -> dict[str, object]:
-    return {
-        "accepted": bool(found),
-        "reason": found.reason,
-        "signed": found.signed,
-        "issuer": found.issuer,
-        "key": found.key,
-        "header": dict(found.header),
-        "claims": dict(found.claims),
-        "subjects": list(found.principal.subjects) if found.principal else [],
-        "checks": [
-            {"check": one.check, "outcome": one.outcome, "sentence": one.sentence, "reason": one.reason}
-            for one in found.findings
-        ],
-    }
-
-
-def _explain(found: Any) -> None:
-    hearsay = "" if found.signed else "  [yellow]not verified: anybody could have written this[/]"
-    for title, members in (("header", found.header), ("claims", found.claims)):
-        if members:
-            say(f"[bold]{title}[/]{hearsay}")
-            for name, value in members.items():
-                say(f"  {escape(str(name))}  {escape(_shown(str(name), value))}")
-    say("[bold]checks[/]")
-    marks = {"passed": "[green]passed[/] ", "failed": "[red]failed[/] ", "skipped": "[dim]skipped[/]"}
-    for one in found.findings:
-        reason = f"  [red]{one.reason}[/]" if one.reason else ""
-        say(f"  {marks[one.outcome]}  {escape(one.check)}: {escape(one.sentence)}{reason}")
-    if found.principal:
-        say(f"[bold green]accepted[/]  the policy knows the caller as {escape(' '.join(found.principal.subjects))}")
-    else:
-        say(f"[bold red]refused[/]  {found.reason}")
-
-
-def _shown(name: str, value: object) -> str:
-    text = json.dumps(value, ensure_ascii=True)
-    if name in ("exp", "iat", "nbf") and isinstance(value, (int, float)) and abs(value) < 1e11:
-        return f"{text}  ({time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(value))})"
-    return text

@@ -161,7 +161,7 @@ def test_inspect_explains_an_accepted_token(run: Run, home: Path) -> None:
     ):
         assert said.code == 0
         assert "accepted  the policy knows the caller as user:alice" in said.out
-        assert " UTC)" in said.out
+        assert " UTC, in " in said.out
         assert minted not in said.out
 
 
