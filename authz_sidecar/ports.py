@@ -73,6 +73,7 @@ class PolicyEngine(Protocol):
     """Turns checked rows into something that answers.
 
     An engine that also reads `Rules.foreign` says so by an attribute `foreign = True`; others never get such rules.
+    One that reads files of its own from `engine.d` says how their names end: `files = (".cedar",)`.
     """
 
     @property

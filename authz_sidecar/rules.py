@@ -182,6 +182,8 @@ class Rules:
     model: str = ""
     """The text of `model.conf`, for engines that read one."""
     foreign: Foreign | None = None
+    sources: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    """The files of `engine.d`, by their names in the policy directory: policies in an engine's own language."""
     namesakes: frozenset[str] = frozenset()
     """Users whose tokens are refused, because the policy has no prefixes and a role of the same name."""
 

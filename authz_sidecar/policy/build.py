@@ -101,6 +101,10 @@ def _compile(
     else:
         message = f"more than {setting.lints} rules are not linted at a load, run `authz-sidecar policy lint`"
         found.warn(POLICY, 0, 0, "not-linted", message)
+    ends: tuple[str, ...] = getattr(setting.engine, "files", ())
+    for name in parsed.rules.sources:
+        if not name.endswith(ends):
+            found.error(name, 0, 0, "engine", f"the engine `{setting.engine.name}` does not read this file")
     if parsed.rules.foreign is not None and getattr(setting.engine, "foreign", False) is not True:
         message = f"only Casbin can read this model, and the engine `{setting.engine.name}` does not ask it"
         found.error(MODEL, 0, 0, "engine", f"{message}; configure `casbin`")

@@ -12,7 +12,7 @@ from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.model import Revision
 from authz_sidecar.policy.grid import MATRIX
 from authz_sidecar.policy.lines import LARGEST
-from authz_sidecar.policy.parse import EXPECTATIONS, FOLDER, MODEL, POLICY, SCOPES
+from authz_sidecar.policy.parse import ENGINE_FOLDER, EXPECTATIONS, FOLDER, MODEL, POLICY, SCOPES
 from authz_sidecar.policy.tools import TOOLS
 
 REQUIRED: Final = (POLICY, MODEL)
@@ -57,7 +57,10 @@ def signature(directory: Path) -> Signature:
     Of the directory only its identity counts: its times change with every swap file of an editor.
     """
     seen: list[object] = []
-    for path in (directory, *(directory / name for name in (*NAMES, *_listed(directory)))):
+    for path in (
+        directory,
+        *(directory / name for name in (*NAMES, *_listed(directory, FOLDER), *_listed(directory, ENGINE_FOLDER))),
+    ):
         try:
             found = path.stat()
         except OSError as error:
@@ -67,16 +70,17 @@ def signature(directory: Path) -> Signature:
     return tuple(seen)
 
 
-def _listed(directory: Path) -> tuple[str, ...]:
+def _listed(directory: Path, folder: str) -> tuple[str, ...]:
     try:
-        return _further(entry.name for entry in (directory / FOLDER).iterdir())
+        return _further(folder, (entry.name for entry in (directory / folder).iterdir()))
     except OSError:
         return ()
 
 
-def _further(listed: Iterable[str]) -> tuple[str, ...]:
-    """Give the files of `policy.d` that are read: `*.csv` and no hidden ones, in the order of their names."""
-    return tuple(FOLDER + name for name in sorted(listed) if name.endswith(".csv") and not name.startswith("."))
+def _further(folder: str, listed: Iterable[str]) -> tuple[str, ...]:
+    """Give the files of a folder that are read, in the order of their names: in `policy.d` `*.csv`, and none hidden."""
+    end = ".csv" if folder == FOLDER else ""
+    return tuple(folder + name for name in sorted(listed) if name.endswith(end) and not name.startswith("."))
 
 
 def revision(files: Mapping[str, bytes], claim_mapping: bytes) -> Revision:
@@ -101,8 +105,10 @@ def _read_once(directory: Path, names: tuple[str, ...], required: tuple[str, ...
         stats: dict[str, object] = {}
         problems: list[Problem] = []
         unreadable: set[str] = set()
-        further = _folder(where, problems)
+        own = _folder(where, ENGINE_FOLDER, problems)
+        further = (*_folder(where, FOLDER, problems), *own)
         names = (*names, *further)
+        required = () if own else required  # a policy in an engine's language needs no rows
         for name in names:
             try:
                 files[name], stats[name] = _read_file(where, name)
@@ -114,7 +120,7 @@ def _read_once(directory: Path, names: tuple[str, ...], required: tuple[str, ...
                 problems.append(_unreadable(name, error))
         if any(_look(where, name) != stats.get(name) for name in names if name not in unreadable):
             raise _Moved
-        if _folder(where, []) != further:
+        if (*_folder(where, FOLDER, []), *_folder(where, ENGINE_FOLDER, [])) != further:
             raise _Moved
         dangling = [name for name in further if name not in files and name not in unreadable]
         problems += [Problem(name, 0, 0, "missing", "is a link to nothing") for name in dangling]
@@ -131,14 +137,14 @@ def _read_once(directory: Path, names: tuple[str, ...], required: tuple[str, ...
     return files
 
 
-def _folder(where: int, problems: list[Problem]) -> tuple[str, ...]:
-    """List `policy.d`, or report why it cannot be listed; a name that people take for one that is read is refused."""
+def _folder(where: int, folder: str, problems: list[Problem]) -> tuple[str, ...]:
+    """List a folder, or report why it cannot be listed; a name that people take for one that is read is refused."""
     try:
-        handle = os.open(FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=where)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=where)
     except FileNotFoundError:
         return ()
     except OSError as error:
-        problems.append(_unreadable(FOLDER, error))
+        problems.append(_unreadable(folder, error))
         return ()
     try:
         with os.scandir(handle) as entries:
@@ -146,12 +152,13 @@ def _folder(where: int, problems: list[Problem]) -> tuple[str, ...]:
     finally:
         os.close(handle)
     for name in sorted(listed):
-        if name.lower().endswith(".csv") and not (name.endswith(".csv") and name.isprintable()):
+        cased = folder == FOLDER and name.lower().endswith(".csv") and not name.endswith(".csv")
+        if cased or (not name.isprintable() and (folder == ENGINE_FOLDER or name.lower().endswith(".csv"))):
             message = "is not read, give it a printable name that ends in `.csv`, in lower case"
-            problems.append(Problem(FOLDER + ascii(name)[1:-1], 0, 0, "odd-name", message))
-    further = _further(name for name in listed if name.isprintable())
+            problems.append(Problem(folder + ascii(name)[1:-1], 0, 0, "odd-name", message))
+    further = _further(folder, (name for name in listed if name.isprintable()))
     if len(further) > MOST:
-        problems.append(Problem(FOLDER, 0, 0, "too-many", f"has {len(further)} files, at most {MOST} are read"))
+        problems.append(Problem(folder, 0, 0, "too-many", f"has {len(further)} files, at most {MOST} are read"))
         return ()
     return further
 

@@ -12,11 +12,18 @@ class Size:
     rules: int
     memberships: int
     scopes: int
+    sources: frozenset[str] = frozenset()
+    """The files in an engine's language that say something."""
 
     @classmethod
     def of(cls, rules: Rules) -> "Size":
         """Count the rows."""
-        return cls(rules=rules.size, memberships=len(rules.memberships), scopes=len(rules.scopes))
+        return cls(
+            rules=rules.size,
+            memberships=len(rules.memberships),
+            scopes=len(rules.scopes),
+            sources=frozenset(name for name, data in rules.sources.items() if data.strip()),
+        )
 
     @property
     def rows(self) -> int:
@@ -34,6 +41,8 @@ def loss(before: Size, after: Size) -> str:
         return f"all {before.rules} p rows would be lost"
     if 2 * after.rows < before.rows:
         return f"{before.rows - after.rows} of {before.rows} rows would be lost"
+    if lost := sorted(before.sources - after.sources):
+        return f"`{lost[0]}` would be lost, and what it forbids would open"
     if before.scopes and not after.scopes:
         return f"all {before.scopes} scope rows would be lost, and what they guard would open"
     return ""

@@ -15,6 +15,7 @@ from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
 from authz_sidecar.policy.plainrows import LazyColumns, plain_rule
+from authz_sidecar.policy.shape import OWN
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
@@ -27,6 +28,9 @@ EXPECTATIONS: Final = "expectations.csv"
 MODEL: Final = "model.conf"
 FOLDER: Final = "policy.d/"
 """Further files like `policy.csv` stand here, in the order of their names."""
+
+ENGINE_FOLDER: Final = "engine.d/"
+"""Files in an engine's own language stand here; only the engine reads them."""
 
 _RULE: Final = ("p", "subject", "server", "method", "tool", "effect")
 _CONDITIONAL: Final = (*_RULE, "when")
@@ -55,7 +59,8 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, c
     read_rows = chain.from_iterable(each(name, files.get(name, b""), found, ends=True) for name in named)
     if ROWS in files:
         read_rows = chain(read_rows, read_stored(files[ROWS], found))
-    shape = read_model(MODEL, files.get(MODEL, b""), found)
+    sources = {name: data for name, data in files.items() if name.startswith(ENGINE_FOLDER)}
+    shape = OWN if sources and MODEL not in files else read_model(MODEL, files.get(MODEL, b""), found)
     if shape is not None and (plain or not shape.own):
         said = parse_shaped(read_rows, shape, places, found, plain=plain)
     else:
@@ -66,7 +71,7 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, c
     if MATRIX in files:
         tests += parse_matrix(MATRIX, files[MATRIX], places, found)
     return Parsed(
-        rules=replace(said, scopes=scopes, expectations=tests, model=CANONICAL),
+        rules=replace(said, scopes=scopes, expectations=tests, model=CANONICAL, sources=sources),
         places=places,
         tools=tools,
     )

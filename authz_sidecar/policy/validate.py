@@ -25,7 +25,7 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
     `qualified_by` holds the issuers' aliases when there are several, and is empty when there is one.
     """
     rules = parsed.rules
-    if not rules.size and not found.problems:
+    if not rules.size and not rules.sources and not found.problems:
         found.warn(POLICY, 0, 0, "empty-policy", "has no p rows, so everything is denied")
     check = _Check(parsed, servers, found)
     for rule in rules.rules:
