@@ -2,14 +2,16 @@
 
 import asyncio
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
 from authz_sidecar.cli.asking import granted
 from authz_sidecar.cli.opened import opened
-from authz_sidecar.cli.show import YES, as_json, config_option, dump, say, table
+from authz_sidecar.cli.show import YES, as_json, config_option, dump, out, say, table
 
 _FORMATS = click.Choice(["table", "csv", "html", "json"])
 _WHO = {"roles": ("role:", "group:"), "users": ("user:",), "clients": ("client:", "agent:"), "all": ()}
@@ -78,34 +80,60 @@ def _as_json(found: Any) -> list[dict[str, object]]:
 
 
 def _print(found: Any) -> None:
-    names = found.names
-    head: tuple[str, ...] = ("server", "method", "tool")
-    if len(names) > _MOST_COLUMNS:
-        rows = [
-            (*_call(target), ", ".join(_told(grant) for grant in found.of(target)))
-            for target in found.targets
-            if found.telling(target)
-        ]
-        table((*head, "who"), rows)
+    targets = [target for target in found.targets if found.telling(target)]
+    if not sys.stdout.isatty():
+        _piped(found, targets)
         return
-    wide: list[tuple[str, ...]] = [
-        (*_call(target), *(_cell(found.at(name, target)) for name in names)) for target in found.targets
-    ]
-    head = (*head, *(f"{name.label} (any other)" if name.more else name.label for name in names))
-    # In a pipe a table has no head, but here nobody could tell the columns apart.
-    table(head, wide if sys.stdout.isatty() else [head, *wide])
+    for server, called in groupby(targets, key=lambda one: one.server):
+        say(f"[bold]{escape(server)}[/]")
+        rows = tuple(called)
+        spoken = {grant.name for target in rows for grant in found.of(target)}
+        names = [name for name in found.names if name in spoken]
+        wide = [("method", "tool", *map(_head, names))]
+        wide += [(*_call(one)[1:], *(_cell(found.at(name, one), short=True) for name in names)) for one in rows]
+        if _width(wide) <= out().width:
+            table(wide[0], wide[1:])
+        else:
+            table(("method", "tool", "who"), [(*_call(one)[1:], _all(found, one)) for one in rows])
+        say("")
+
+
+def _width(rows: list[tuple[str, ...]]) -> int:
+    """Give the columns of a terminal that the rows need; a name that is broken in two is hard to read."""
+    return sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))
+
+
+def _piped(found: Any, targets: list[Any]) -> None:
+    """Print with a head, which tables in a pipe do without: here nobody could tell the columns apart."""
+    head: tuple[str, ...] = ("server", "method", "tool")
+    rows: list[tuple[str, ...]]
+    if len(found.names) > _MOST_COLUMNS:
+        rows = [(*head, "who"), *((*_call(one), _all(found, one)) for one in targets)]
+    else:
+        rows = [(*head, *map(_head, found.names))]
+        rows += [(*_call(one), *(_cell(found.at(name, one)) for name in found.names)) for one in targets]
+    table((), rows)
+
+
+def _head(name: Any) -> str:
+    return f"{name.label} (any other)" if name.more else str(name.label)
+
+
+def _all(found: Any, target: Any) -> str:
+    return ", ".join(_told(grant) for grant in found.of(target))
 
 
 def _call(target: Any) -> tuple[str, str, str]:
     return target.server, target.method, f"{target.label} (any other)" if target.more else target.label
 
 
-def _cell(grant: Any) -> str:
+def _cell(grant: Any, *, short: bool = False) -> str:
     if grant is None:
         return "-"
     if not grant.permitted:
         return "no"
-    terms = [*grant.scopes, *(["a condition"] if grant.when or grant.unless else [])]
+    terms = [*(["scope"] if short and grant.scopes else grant.scopes)]
+    terms += ["a condition"] if grant.when or grant.unless else []
     return f"with {' '.join(terms)}" if terms else "yes"
 
 

@@ -66,7 +66,13 @@ def _as_json(report: Any, measured: Any, *, enough: bool) -> dict[str, object]:
 
 
 def _row(row: Any) -> dict[str, object]:
-    return {"file": row.source, "line": row.line, "text": getattr(row, "text", "")}
+    return {"file": row.source, "line": row.line, "text": _text(row)}
+
+
+def _text(row: Any) -> str:
+    if hasattr(row, "text"):
+        return str(row.text)
+    return f"{row.server}, {row.method}, {row.tool}, {' '.join(row.scopes)}"
 
 
 def _print(report: Any, measured: Any) -> None:
@@ -90,7 +96,7 @@ def _print(report: Any, measured: Any) -> None:
         (
             f"{row.source}:{row.line}",
             "no test exercises it" if (row.source, row.line) in unexercised else "could go unnoticed",
-            getattr(row, "text", ""),
+            _text(row),
         )
         for row in measured.deletable[:_LISTED]
     ]
