@@ -7,7 +7,7 @@ import click
 from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
-from authz_sidecar.cli import asking, client, comparing, linting, matrices, sharing, trials
+from authz_sidecar.cli import asking, client, comparing, importing, linting, matrices, sharing, trials
 from authz_sidecar.cli.show import (
     ANSWERED_NO,
     YES,
@@ -40,6 +40,7 @@ for command in (
     comparing.diff,
     comparing.replay,
     comparing.suggest,
+    importing.import_,
     sharing.push,
     sharing.pull,
 ):

@@ -10,13 +10,16 @@ import click
 from click.shell_completion import get_completion_class
 from rich.markup import escape
 
-from authz_sidecar.cli.show import YES, as_json, dump, say
+from authz_sidecar.cli.show import YES, as_json, dump, say, warn
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.policy.findings import quote
+from authz_sidecar.policy.tools import TOOLS
 
 _FILES: Final = ("authz.toml", "policies/model.conf", "policies/policy.csv", "policies/scopes.csv",
                  "policies/expectations.csv")  # fmt: skip
 
 _SERVER: Final = "my-server"
+_AUDIENCE: Final = "http://127.0.0.1:8000/mcp"
 _TITLE: Final = "server,"
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986, schemes in lower case
 
@@ -29,14 +32,23 @@ def fits(audience: str) -> bool:
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--server", default="my-server", show_default=True, help="The name of your MCP server in the policy.")
-@click.option("--audience", default="http://127.0.0.1:8000/mcp", show_default=True, help="Its public URL.")
+@click.option("--audience", help=f"Its public URL; default: that of --from-server, or {_AUDIENCE}")
+@click.option(
+    "--from-server", "url", help="Ask this running MCP server, and write all it offers as rows to choose from."
+)
+@click.option("--token-file", metavar="FILE|-", help="A token for that server; default: the variable AUTHZ_TOKEN.")
 @as_json
-def init(directory: Path, server: str, audience: str, json_: bool) -> int:
+def init(
+    directory: Path, server: str, audience: str | None, url: str | None, token_file: str | None, json_: bool
+) -> int:
     """Write a first configuration that runs as it is.
 
     DIRECTORY gets a commented configuration, a policy with its expectations, and a development key. Nothing that
     exists is overwritten.
+
+    Example: authz-sidecar init --server my-server --from-server http://127.0.0.1:8000/mcp
     """
+    audience = (url or _AUDIENCE) if audience is None else audience
     from pydantic import ValidationError
 
     from authz_sidecar.cli import devkeys
@@ -51,12 +63,17 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
     if not fits(audience):
         raise ConfigError("--audience: expected the public URL of the server, for example http://127.0.0.1:8000/mcp")
     wanted = [*(directory / name for name in _FILES), *devkeys.paths(directory / "keys")]
+    if url:
+        wanted.append(directory / "policies" / TOOLS)
     devkeys.refuse_existing(wanted)
+    asked = _ask(server, url, token_file) if url else {}
     for name in _FILES:
         template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_filled(template.read_text("utf-8"), server, audience), "utf-8")
+        path.write_text(asked.get(path.name) or _filled(template.read_text("utf-8"), server, audience), "utf-8")
+    if url:
+        (directory / "policies" / TOOLS).write_text(asked[TOOLS], "utf-8")
     devkeys.write(directory / "keys")
     if json_:
         dump({"written": [str(path) for path in wanted]})
@@ -65,14 +82,34 @@ def init(directory: Path, server: str, audience: str, json_: bool) -> int:
         say(f"[green]wrote[/]  {escape(str(path))}")
     prefix = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     say("\nThe key in [bold]keys/[/] is for development: everything it signs is marked so. Next:\n")
+    choose = "choose rows, " if url else ""
     for line in (
         f"{prefix}authz-sidecar serve",
         "authz-sidecar token mint --sub alice > alice.token   # in a second terminal",
-        "authz-sidecar check tools/call echo --token-file alice.token",
-        "$EDITOR policies/policy.csv                          # save: live in a second",
+        f"authz-sidecar check tools/call {'TOOL' if url else 'echo'} --token-file alice.token",
+        f"$EDITOR policies/policy.csv                          # {choose}save: live in a second",
     ):
         say(f"  {escape(line)}")
     return YES
+
+
+def _ask(server: str, url: str, token_file: str | None) -> dict[str, str]:
+    """Give the files that tell what a running server offers; raises `ConfigError`."""
+    from authz_sidecar.cli import mcplists, offered
+    from authz_sidecar.cli.asks import read_token
+
+    lists = mcplists.lists(url, read_token(token_file))
+    found = offered.choice(server, lists)
+    for name in found.unnamed:
+        warn(f"{quote(name)} has a name that no row can spell, so nobody can be allowed it")
+    templates = resources.files("authz_sidecar.cli") / "templates"
+    head = _filled((templates / "choices.csv").read_text("utf-8"), server, "")
+    tests = _filled((templates / "expectations.csv").read_text("utf-8"), server, "").splitlines(keepends=True)
+    return {
+        "policy.csv": head + found.text,
+        "expectations.csv": "".join(tests[:2]),
+        TOOLS: offered.tools_json(server, lists),
+    }
 
 
 def _filled(template: str, server: str, audience: str) -> str:

@@ -1,4 +1,4 @@
-"""Spells the rows of a database as `policy.csv`."""
+"""Spells rows that stand in no file as `policy.csv`."""
 
 import re
 from collections import Counter
@@ -23,9 +23,14 @@ _NEEDS_QUOTES: Final = re.compile(r'[",#\s]|^$|[^\x20-\x7e]')
 def as_files(found: Mapping[str, bytes]) -> dict[str, bytes]:
     """Give what a directory of this policy holds; raises `PolicyProblems` for rows that no file can spell."""
     rows = decode(found[ROWS])
+    return {POLICY: as_csv(rows)} | {name: data for name, data in found.items() if name != ROWS}
+
+
+def as_csv(rows: list[Stored]) -> bytes:
+    """Spell the rows, the rules first, each kind in columns; raises `PolicyProblems` where that cannot be."""
     text = "\n".join(_blocks(rows)).encode()
     _check(text, rows)
-    return {POLICY: text} | {name: data for name, data in found.items() if name != ROWS}
+    return text
 
 
 def _blocks(rows: list[Stored]) -> Iterable[str]:

@@ -126,6 +126,21 @@ async def test_rows_of_a_database_are_judged_as_those_of_files(where: Address, t
             id="an effect in another case",
         ),
         pytest.param(
+            "UPDATE casbin_rule SET v1 = 'ops' WHERE id = 1",
+            "casbin_rule:id 1: no configured server matches `ops`",
+            id="a server that nobody configured",
+        ),
+        pytest.param(
+            "UPDATE casbin_rule SET v3 = 'a*b' WHERE id = 2",
+            "casbin_rule:id 2: `a*b` has a `*` that is not at the end",
+            id="a star inside",
+        ),
+        pytest.param(
+            "UPDATE casbin_rule SET v1 = v0 WHERE ptype = 'g' AND v0 = 'role:admin'",
+            "casbin_rule:id 8: `role:admin` is a member of itself",
+            id="a membership of itself",
+        ),
+        pytest.param(
             "UPDATE casbin_rule SET ptype = 'P' WHERE id = 1",
             "casbin_rule:id 1: unknown row kind `P`, expected `p`",
             id="another row kind",
