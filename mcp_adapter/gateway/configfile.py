@@ -62,11 +62,14 @@ def _not_toml(path: Path, said: str) -> str:
 
 
 def _report(path: Path, text: str, error: ValidationError) -> list[str]:
-    """Say each mistake once, in the order of the file."""
+    """Say each mistake once, in the order of the file; a list that is short only for what is wrong in it is no news."""
     lines = _lines(text)
     said: dict[str, int] = {}
-    for problem in error.errors(include_url=False):
-        where: Location = tuple(problem["loc"])
+    problems = error.errors(include_url=False)
+    places = [tuple(problem["loc"]) for problem in problems]
+    for where, problem in zip(places, problems, strict=True):
+        if problem["type"] == "too_short" and any(other[: len(where)] == where for other in places if other != where):
+            continue
         line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), 0)
         source = f"{path}:{line}" if line else str(path)
         said.setdefault(f"{source}: {_what(where, problem)}", line)

@@ -7,10 +7,10 @@ import time
 from typing import Final
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import Storage
+from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from limits.errors import ConfigurationError, StorageError
-from limits.storage import storage_from_string
+from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
 
 from mcp_adapter.gateway.limits import Key, NotCounted
 
@@ -22,8 +22,8 @@ class Counted:
 
     def __init__(self, redis_url: str = "") -> None:
         """Take the URL of a Redis, or nothing for memory; raises `ValueError`."""
-        self._storage = _storage(redis_url)
-        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
+        self._pool = _pool(redis_url) if redis_url else None
+        self._limiter = SlidingWindowCounterRateLimiter(_storage(redis_url, self._pool))
         self._items: dict[str, RateLimitItem] = {}
 
     async def hit(self, rate: str, key: Key) -> int:
@@ -41,23 +41,24 @@ class Counted:
 
     async def close(self) -> None:
         """Let go of what is open."""
+        if self._pool is not None:
+            await self._pool.disconnect()
 
 
-def _storage(redis_url: str) -> Storage:
+def _pool(url: str) -> ConnectionPool:
     try:
-        if redis_url:
-            found = storage_from_string(
-                f"async+{redis_url}",
-                implementation="redispy",
-                wrap_exceptions=True,
-                key_prefix="authz-gateway",
-                socket_timeout=_SECONDS,
-                socket_connect_timeout=_SECONDS,
-            )
-        else:
-            found = storage_from_string("async+memory://")
-    except (ConfigurationError, ValueError) as error:
-        raise ValueError(f"the URL of Redis cannot be used: {type(error).__name__}") from None
-    if not isinstance(found, Storage):  # pragma: no cover - the name above begins with `async+`
-        raise TypeError("the counter is not an asynchronous one")
-    return found
+        return ConnectionPool.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+    except ValueError:
+        raise ValueError("the URL of Redis cannot be used: expected `redis://`, `rediss://` or `unix://`") from None
+
+
+def _storage(url: str, pool: ConnectionPool | None) -> MemoryStorage | RedisStorage:
+    if pool is None:
+        return MemoryStorage()
+    return RedisStorage(
+        url,
+        implementation="redispy",
+        wrap_exceptions=True,
+        key_prefix="authz-gateway",
+        connection_pool=pool,  # type: ignore[arg-type]  # options are typed as text and numbers alone
+    )

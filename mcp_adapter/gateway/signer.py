@@ -46,15 +46,10 @@ def signer(state: Path) -> Signer:
     try:
         if not path.exists():
             _make(path)
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise ValueError(f"{path}: expected a P-256 key; remove the file, and a new one is made")
-        found = Signer(key)
+        found = Signer(_read(path))
         _write(state / _PUBLIC, json.dumps(found.jwks, indent=2).encode() + b"\n", 0o644)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
-    except (TypeError, UnsupportedAlgorithm):
-        raise ValueError(f"{path}: not a private key; remove the file, and a new one is made") from None
     return found
 
 
@@ -74,6 +69,17 @@ def secret(path: Path) -> bytes:
 def b64(data: bytes) -> str:
     """Spell bytes as base64url without padding (RFC 7515)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _read(path: Path) -> ec.EllipticCurvePrivateKey:
+    data = path.read_bytes()
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise ValueError(f"{path}: not a private key; remove the file, and a new one is made") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError(f"{path}: expected a P-256 key; remove the file, and a new one is made")
+    return key
 
 
 def _make(path: Path) -> None:
