@@ -97,7 +97,7 @@ class Cel:
             price = cost.whole(node)
         except Misread as error:
             raise ConditionFlaws([*check.flaws, error.flaw]) from None
-        if flaws := check.flaws or list(self._refusals(text)) or list(self._failures(node)):
+        if flaws := check.flaws or list(self._refusals(text, node)) or list(self._failures(node)):
             raise ConditionFlaws(flaws)
         uses = _uses(cost.paths)
         condition = CelCondition(
@@ -111,16 +111,17 @@ class Cel:
         )
         return Read(condition=condition, warnings=tuple(check.warnings))
 
-    def _refusals(self, text: str) -> Iterator[Flaw]:
-        """Give what CEL's own parser and type checker refuse."""
+    def _refusals(self, text: str, node: Node) -> Iterator[Flaw]:
+        """Give what CEL's own parser and type checker refuse, of what the author wrote and of what we spell."""
         try:
             kind = self._environment.compile(text).return_type()
+            self._environment.compile(spell(node))
         except RuntimeError as error:
             found = _COMPLAINT.findall(str(error))
             for column, message in found:
                 yield Flaw(max(int(column) - 1, 0), "condition-type", message.removesuffix(" [INVALID_ARGUMENT]"))
             if not found:
-                yield Flaw(0, "condition-type", "CEL cannot compile this condition")
+                yield Flaw(0, "condition-too-deep", "CEL cannot read this condition, nest less")
         else:
             if kind not in (cel.Type.BOOL, cel.Type.DYN):
                 yield Flaw(0, "not-a-condition", f"a condition is true or false, this is {kind.name().lower()}")
@@ -141,12 +142,11 @@ class Cel:
 
     def _tried(self, text: str, node: Node, code: str, what: str) -> Iterator[Flaw]:
         try:
-            found = self._environment.compile(text).eval()
+            failed = self._environment.compile(text).eval().type() == cel.Type.ERROR
         except RuntimeError:
+            failed = True
+        if failed:
             yield Flaw(node.at, code, f"`{spell(node)}` is no {what}")
-        else:
-            if found.type() == cel.Type.ERROR:
-                yield Flaw(node.at, code, f"`{spell(node)}` is no {what}")
 
 
 def _part(found: object, names: tuple[str, ...] | None) -> object:

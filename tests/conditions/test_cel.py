@@ -1,5 +1,6 @@
 """Conditions mean what CEL says, and no input makes them mean or cost anything else."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -238,6 +239,16 @@ def test_no_arguments_take_more_than_the_budget(name: str) -> None:
 def test_no_text_of_a_condition_does_more_than_be_refused(text: str) -> None:
     with pytest.raises(ConditionFlaws):
         read(text)
+
+
+@pytest.mark.parametrize("text", ["(" * 31 + "true" + ")" * 31, "!" * 28 + "true", "a" + " + a" * 29 + " == 1"])
+def test_what_is_too_deep_for_the_library_is_refused(text: str) -> None:
+    with contextlib.suppress(ConditionFlaws):
+        assert outcome(text.replace("a", "args.a") if "+" in text else text, facts({"a": 1})) in (True, False)
+
+
+def test_a_list_that_the_library_does_not_go_through_is_an_error() -> None:
+    assert outcome("args.a.all(x, true)", facts({"a": LIST[:12_000]})) == "a list too long to go through"
 
 
 def test_a_long_condition_of_many_parts_is_read() -> None:
