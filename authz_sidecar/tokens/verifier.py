@@ -20,6 +20,7 @@ MAX_BYTES = 16_384
 
 
 _DOTS: Final = 2
+_CHECKS: Final = tuple(step.check for step in STEPS)
 
 
 class Opaque(Protocol):
@@ -68,7 +69,11 @@ class JwtVerifier:
         if self._opaque is not None and text.count(".") != _DOTS:
             verified = await self._opaque.verify(text, server, now)
         else:
-            verified = await self._signed(text, server, now)
+            case = Case(text=text, server=server, issuers=self._issuers, now=now, max_bytes=self._max_bytes)
+            try:
+                verified = _examine(case)
+            except TokenError as error:
+                verified = await self._again(case, error)
         self._cache.keep(name, verified)
         return verified.principal
 
@@ -78,21 +83,20 @@ class JwtVerifier:
         if self._opaque is not None:
             self._opaque.forget()
 
-    async def _signed(self, text: str, server: Server, now: float) -> Verified:
-        case = Case(text=text, server=server, issuers=self._issuers, now=now, max_bytes=self._max_bytes)
-        try:
-            return _examine(case)
-        except TokenError as error:
-            # The issuer may have a key that we do not know yet. A stranger can say so too: `seek` has the bounds.
-            if error.reason is not Reason.TOKEN_KEY_UNKNOWN or not await case.issuer.keys.seek():
-                raise
-        again = Case(text=text, server=server, issuers=self._issuers, now=self._clock(), max_bytes=self._max_bytes)
+    async def _again(self, case: Case, error: TokenError) -> Verified:
+        """Verify once more when the issuer has keys that we did not know; else raise the error."""
+        # A stranger can invent keys: `seek` has the bounds.
+        if error.reason is not Reason.TOKEN_KEY_UNKNOWN or not await case.issuer.keys.seek():
+            raise error
+        again = Case(
+            text=case.text, server=case.server, issuers=self._issuers, now=self._clock(), max_bytes=self._max_bytes
+        )
         return _examine(again)
 
 
 def _examine(case: Case) -> Verified:
-    for step in STEPS:
-        step.check(case)
+    for check in _CHECKS:
+        check(case)
     leeway, keys = case.issuer.leeway, case.issuer.keys
     ends = min(case.expires_at + leeway, case.now + keys.good_for)
     return Verified(case.not_before - leeway, ends, case.principal, keys, keys.epoch)

@@ -1,12 +1,14 @@
 """Strict JSON refuses what two parsers could read differently, and reads the rest as everybody does."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authz_sidecar import strictjson
 from authz_sidecar.strictjson import StrictJsonError, loads
 
 
@@ -154,3 +156,34 @@ def test_what_is_written_is_read_back(value: object, *, escaped: bool) -> None:
     data = json.dumps(value, ensure_ascii=escaped).encode()
     assert loads(data) == value
     assert json.dumps(loads(data)) == json.dumps(value)
+
+
+_KEYS = st.text(max_size=4) | st.sampled_from(["a", "A", "name", "Name", "ſ", "\u212a", "\u0000", "\u200b"])
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+_TOKENS = (
+    "{ } [ ] : , 1 -0 -0.0 1e5 1.50 01 NaN true null "
+    "18446744073709551615 18446744073709551616 -9223372036854775809 1e400"
+)
+_TEXTS = st.lists(st.sampled_from([*_TOKENS.split(), " ", '"a"', '"A"', '"\\u0041"', '"\\ud800"']), max_size=14).map(
+    lambda all_: "".join(all_).encode()
+)
+
+
+def _written(value: object, ascii_only: bool) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.binary(max_size=30) | _TEXTS | st.builds(_written, _ANY, st.booleans()))
+def test_the_quick_way_accepts_nothing_else_and_reads_nothing_otherwise_than_the_careful_way(data: bytes) -> None:
+    def outcome(read: Callable[[bytes, int], object]) -> str:
+        try:
+            return repr(read(data, 64))
+        except StrictJsonError:
+            return "refused"
+
+    assert outcome(lambda text, depth: loads(text, max_depth=depth)) == outcome(strictjson._carefully)

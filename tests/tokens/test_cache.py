@@ -94,15 +94,28 @@ def principal(name: str) -> Principal:
     return Principal(issuer="i", subject=name, user=f"user:{name}", expires_at=NOW)
 
 
-def test_the_least_recently_used_goes_first_and_the_bound_holds() -> None:
+def test_what_is_known_for_longest_goes_first_and_the_bound_holds() -> None:
     tokens = VerifiedTokens(3)
     names = {letter: cache.name(letter, SERVER) for letter in "abcdef"}
-    for letter in "abc":
+    for letter in "abcad":
         tokens.keep(names[letter], Verified(0, NOW, principal(letter)))
-    assert tokens.find(names["a"], 1) is not None
-    tokens.keep(names["d"], Verified(0, NOW, principal("d")))
     found = {letter for letter in "abcdef" if tokens.find(names[letter], 1) is not None}
     assert (found, len(tokens)) == ({"a", "c", "d"}, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        pytest.param("b", Server(name="s", audience="a"), id="another token"),
+        pytest.param("a", Server(name="t", audience="a"), id="another server"),
+        pytest.param("a", Server(name="s", audience="b"), id="another audience"),
+        pytest.param("\0a", Server(name="s", audience="a"), id="a NUL at its beginning"),
+        pytest.param("", Server(name="s", audience="a\0a"), id="an audience that holds the rest"),
+        pytest.param("a\0a", Server(name="s", audience=""), id="a token that holds the audience"),
+    ],
+)
+def test_every_token_for_every_server_has_its_own_name(text: str, server: Server) -> None:
+    assert cache.name(text, server) != cache.name("a", Server(name="s", audience="a"))
 
 
 def test_what_ended_makes_room_when_it_is_asked_for() -> None:
