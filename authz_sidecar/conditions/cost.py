@@ -93,7 +93,7 @@ class Cost:
         match node.text:
             case "matches" if len(sizes) == 2:
                 states = _states(node.parts[1])
-                return fixed(5_000 + 2_000 * states) + sizes[0] * fixed(8 * states), _VALUE
+                return fixed(5_000 + 3_000 * states) + sizes[0] * fixed(40 * states), _VALUE
             case "contains" if len(sizes) == 2:
                 return _sum(sizes) + sizes[0] * sizes[1] * fixed(1 / 64), _VALUE
             case "startsWith" | "endsWith" if len(sizes) == 2:
