@@ -1,5 +1,6 @@
 """Says whether an edit loses so much of a policy that a person has to confirm it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from authz_sidecar.rules import Rules
@@ -45,4 +46,23 @@ def loss(before: Size, after: Size) -> str:
         return f"`{lost[0]}` would be lost, and what it forbids would open"
     if before.scopes and not after.scopes:
         return f"all {before.scopes} scope rows would be lost, and what they guard would open"
+    return ""
+
+
+def unended(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give, by file, the last line of each CSV file whose last line has no line end."""
+    last = {name: data.rpartition(b"\n")[2].strip() for name, data in files.items() if name.endswith(".csv")}
+    return {name: line for name, line in last.items() if line and not line.startswith(b"#")}
+
+
+def cut(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
+    """Say which file ends in the middle of a line of `before`, or nothing.
+
+    Such a line may be sound and say more than the whole one: without its condition, with fewer scopes, for `role:a`
+    and not `role:ab`.
+    """
+    for name, line in unended(after).items():
+        known = [row.strip() for row in before.get(name, b"").split(b"\n")]
+        if line not in known and any(row.startswith(line) for row in known):
+            return f"the last line of `{name}` has no line end and is the beginning of one in force"
     return ""

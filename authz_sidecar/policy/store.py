@@ -15,7 +15,7 @@ from authz_sidecar.policy.findings import bounded
 from authz_sidecar.policy.gently import let_go, pieces
 from authz_sidecar.policy.last_good import Copy, LastGood
 from authz_sidecar.policy.lint import ANY_KIND
-from authz_sidecar.policy.losses import Size, loss
+from authz_sidecar.policy.losses import Size, cut, loss, unended
 from authz_sidecar.policy.outcomes import (
     Applied,
     NeedsConfirmation,
@@ -167,23 +167,27 @@ class PolicyStore:
         if built.policy is None:
             return await self._refuse(built.problems)
         if not confirm:
-            lost = await self._loss(built)
+            lost = await self._loss(found, built)
             if lost:
                 return self._ask(built, lost)
         return await self._apply(found, digest, built, built.policy)
 
-    async def _loss(self, built: Built) -> str:
+    async def _loss(self, found: Mapping[str, bytes], built: Built) -> str:
         """Measure the edit against what is in force, or at a start against what was."""
         if self._policy is not None:
-            return loss(Size.of(self._policy.rules), Size.of(built.rules))
+            lost = loss(Size.of(self._policy.rules), Size.of(built.rules))
+            if lost or not unended(found):
+                return lost
         try:
             copy = await asyncio.to_thread(self._last_good.load)
         except PolicyProblems:
             return ""  # a copy that cannot be trusted measures nothing
         if copy is None or copy.revision == built.revision:
             return ""
+        if self._policy is not None:
+            return cut(copy.files, found)
         before = await build(copy.files, self._setting)
-        lost = loss(Size.of(before.rules), Size.of(built.rules))
+        lost = loss(Size.of(before.rules), Size.of(built.rules)) or cut(copy.files, found)
         if lost and before.policy is not None:
             self._recover(copy, before, before.policy)
         return lost

@@ -94,6 +94,42 @@ async def test_the_store_takes_no_cut_that_loses_what_is_expected(tmp_path: Path
                 assert await granted(store.current) <= before
 
 
+SAYS_MORE_WHEN_CUT = {
+    "a role": ("policy.csv", "g, user:noor, role:support_lead\n", len("_lead\n")),
+    "a scope": ("scopes.csv", "ops-assistant,tools/call,other,a b\n", len(" b\n")),
+}
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["while running", "at a start"])
+@pytest.mark.parametrize("case", ["a role", "a scope"])
+async def test_a_line_that_is_sound_and_says_more_when_cut_waits_for_a_person(
+    tmp_path: Path, case: str, restarted: bool
+) -> None:
+    name, line, lost = SAYS_MORE_WHEN_CUT[case]
+    files = shipped()
+    policies = write(tmp_path / "policies", {**files, name: files[name] + line.encode()})
+    store = make_store(tmp_path)
+    first = await store.load()
+    assert isinstance(first, Applied)
+    write(policies, {name: files[name] + line.encode()[:-lost]})
+    store = make_store(tmp_path) if restarted else store
+    outcome = await store.load()
+    assert isinstance(outcome, NeedsConfirmation)
+    assert f"the last line of `{name}` has no line end" in outcome.problems[0].message
+    assert store.current.revision == first.revision
+    assert isinstance(await store.load(confirm=True), Applied)
+
+
+async def test_a_last_line_without_an_end_that_is_whole_or_new_is_taken(tmp_path: Path) -> None:
+    files = shipped()
+    policies = write(tmp_path / "policies", files)
+    store = make_store(tmp_path)
+    await store.load()
+    for line in (b"g, user:noor, role:viewer", b"g, user:noor, role:viewer\ng, user:nora, role:viewer", b"# a rem"):
+        write(policies, {"policy.csv": files["policy.csv"] + line})
+        assert isinstance(await store.load(), Applied), line
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(["scopes.csv", "expectations.csv", "model.conf"]),
