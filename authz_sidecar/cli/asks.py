@@ -75,7 +75,8 @@ def _print(answer: Any, method: str, tool: str) -> None:
         say(f"  caller    {escape(' '.join(answer.principal.subjects))}  [dim]of {escape(answer.principal.issuer)}[/]")
     say(f"  told      {escape(answer.message)}")
     for rule in answer.rules:
-        say(f"  rule      {escape(f'{rule.source}:{rule.line}')}  {escape(rule.text)}")
+        place = f"{rule.source}:{rule.line}" if rule.line else rule.source
+        say(f"  rule      {escape(place)}  {escape(rule.text)}")
     if answer.required_scopes:
         say(f"  scopes    {escape(' '.join(answer.required_scopes))}")
     say(f"  decision  {escape(answer.decision_id)}  [dim]policy {escape(answer.policy_revision[:19])}[/]")
