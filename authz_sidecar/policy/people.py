@@ -56,11 +56,11 @@ def names(policies: Sequence[Rules]) -> tuple[Name, ...]:
     literals |= {row.member for row in members} | {row.role for row in members}
     found = {name: Name(name=name, label=name) for name in literals}
     patterns = {rule.subject for rule in rules if rule.subject.prefix}
-    beginnings = {pattern.text for pattern in patterns}
+    known = sorted(literals | {pattern.text for pattern in patterns})
     for pattern in sorted(patterns, key=str):
         # `*` means everybody; a user is as good as any, and no kind of name begins so.
-        text = pattern.text if pattern.text in beginnings and pattern.text else PREFIXES[0]
-        other = unlike(text, literals, beginnings)
+        text = pattern.text or PREFIXES[0]
+        other = unlike(text, known)
         found.setdefault(other, Name(name=other, label=str(pattern), more=True))
     return tuple(sorted(found.values(), key=lambda one: (_rank(one.kind), one.more, one.label)))
 

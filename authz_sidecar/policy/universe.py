@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
+from string import ascii_letters
 from typing import Final
 
 from authz_sidecar.methods import METHODS, Kind
@@ -10,7 +12,7 @@ from authz_sidecar.model import Server
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.rules import Pattern, Rules
 
-_OTHER: Final = "~"
+_OTHERS: Final = "~" + ascii_letters
 _CALL: Final = "tools/call"
 _ACTS_ON_NOTHING: Final = frozenset({"logging/setLevel"})
 
@@ -109,15 +111,18 @@ def _targets(server: str, method: str, patterns: set[Pattern]) -> Iterator[Targe
     for text in literals:
         yield Target(server=server, method=method, tool=text, label=str(Pattern(text)))
     beginnings = {pattern.text for pattern in patterns if pattern.prefix}
+    known = sorted(literals | beginnings)
     for text in beginnings:
-        other = unlike(text, literals, beginnings)
+        other = unlike(text, known)
         yield Target(server=server, method=method, tool=other, label=str(Pattern(text, prefix=True)), more=True)
 
 
-def unlike(beginning: str, literals: set[str], beginnings: set[str]) -> str:
-    """Give a name that begins so and that no literal and no longer beginning means."""
-    name = beginning + _OTHER
-    lengths = {len(text) for text in beginnings if len(text) > len(beginning)}
-    while name in literals or any(name[:length] in beginnings for length in lengths if length <= len(name)):
-        name += _OTHER
-    return name
+def unlike(beginning: str, known: Sequence[str]) -> str:
+    """Give a name that begins so and that no known name or longer beginning means; `known` are sorted."""
+    taken: set[str] = set()
+    for name in known[bisect_left(known, beginning) :]:
+        if not name.startswith(beginning):
+            break
+        taken.add(name[len(beginning) : len(beginning) + 1])
+    # Whatever comes behind a character that none of them has there is meant by the beginning alone.
+    return beginning + next(char for char in chain(_OTHERS, map(chr, count(0x100))) if char not in taken)

@@ -10,6 +10,7 @@ import pytest
 
 from authz_sidecar.events import DecisionEvent, Who, encode
 from tests.cli.conftest import Run
+from tests.cli.test_terminal import seen
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 
@@ -211,6 +212,20 @@ def test_the_matrix_as_csv_is_a_test_that_holds(ask: Any, desk: Path) -> None:
     said = ask("test")
     assert said.code == 0
     assert said.out == "ok  62 expectations hold\n"
+
+
+@pytest.mark.process
+@pytest.mark.timeout(60)
+def test_the_matrix_fits_the_window_with_columns_or_lists(desk: Path) -> None:
+    wide = seen(160, "policy", "matrix", "--config", desk / "authz.toml").splitlines()
+    assert wide[0] == "ops-assistant"
+    assert wide[1].split() == ["method", "tool", *(f"user:{one}" for one in ("adam", "alice", "mallory", "vera")),
+                               *(f"role:{one}" for one in ("admin", "support", "viewer"))]  # fmt: skip
+    assert any("create_ticket" in line and "with scope" in line for line in wide)
+    narrow = seen(80, "policy", "matrix", "--config", desk / "authz.toml")
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "delete_ticket" in narrow
+    assert narrow.splitlines()[1].split() == ["method", "tool", "who"]
 
 
 def test_many_names_are_listed_beside_each_call(ask: Any, desk: Path) -> None:

@@ -64,6 +64,17 @@ TOOLS = json.dumps(
             id="a row for a list alone is the last word, and not idle",
         ),
         pytest.param("p, role:r, desk, tools/call, t*, allow\np, role:r, desk, tools/call, u*, deny", [], id="apart"),
+        pytest.param(
+            "p, role:r, desk, tools/call, t, allow\n# until 2999-01-01\np, role:r, desk, tools/call, *, allow",
+            [],
+            id="a broader row that ends first",
+        ),
+        pytest.param(
+            "# until 2998-01-01\np, role:r, desk, tools/call, t, allow\n"
+            "# until 2999-01-01\np, role:r, desk, tools/call, *, allow",
+            [(2, 1, "shadowed-by-allow")],
+            id="a broader row that ends later",
+        ),
         pytest.param("p, *, desk, tools/call, *, allow", [(1, 4, "allows-everybody")], id="everything to everybody"),
         pytest.param("p, user:*, desk, *, *, allow", [(1, 4, "allows-everybody")], id="everything to every user"),
         pytest.param("p, user:*, desk, tools/call, t, allow", [], id="one tool to every user is fine"),

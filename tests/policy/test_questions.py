@@ -2,16 +2,20 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.policy.matrix import as_csv, fill
 from authz_sidecar.policy.questions import Grant, Questions, target
 from authz_sidecar.policy.tools import Offer, Tools
+from authz_sidecar.policy.universe import unlike
 from authz_sidecar.ports import Policy
-from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, loaded, policies, questions, scopes
+from authz_sidecar.rules import Membership
+from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, loaded, policies, questions, scopes, without
 
 RULES = """\
 p, role:r,   desk, tools/call, t,  allow
@@ -77,6 +81,28 @@ def test_the_way_to_a_right_is_told() -> None:
 )
 def test_what_can(subjects: list[str], calls: list[str]) -> None:
     assert list(what(loaded(RULES), *subjects)) == calls
+
+
+def test_what_stands_for_the_rest_is_no_name_that_a_row_knows() -> None:
+    rows = "p, role:r, desk, tools/call, t*, allow\np, role:r, desk, tools/call, t~, deny\n"
+    policy = loaded(rows + "p, role:r, desk, tools/call, t~~*, deny\np, user:~, desk, tools/call, u, allow\n")
+    assert list(what(policy, "role:r")) == ["tools/call t*"]
+    (rest,) = what(policy, "role:r").values()
+    assert not rest.target.tool.startswith("t~~")
+
+
+@given(st.sets(st.text(alphabet="~aB", max_size=4)), st.text(alphabet="~aB", max_size=3))
+def test_there_is_always_another_name(known: set[str], beginning: str) -> None:
+    other = unlike(beginning, sorted(known))
+    assert other.startswith(beginning)
+    assert not any(other.startswith(name) for name in known if name.startswith(beginning) and name != beginning)
+
+
+def test_tools_that_are_grouped_are_asked_about_by_their_own_names() -> None:
+    bare = loaded("p, role:r, desk, tools/call, group:g, allow\n")
+    group = Membership(member="t", role="group:g", source="policy.csv", line=2, text="g2, t, group:g")
+    policy = without(bare, replace(bare.rules, tool_groups=(group,)))
+    assert "tools/call t" in what(policy, "role:r")
 
 
 def test_scopes_are_told_with_the_right() -> None:
