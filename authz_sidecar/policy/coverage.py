@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from authz_sidecar.judge import judge
 from authz_sidecar.methods import Kind, find, followed
-from authz_sidecar.model import Principal, Question, Server
+from authz_sidecar.model import Principal, Server
 from authz_sidecar.policy.callers import caller
-from authz_sidecar.policy.expect import Trial, holds, trials
+from authz_sidecar.policy.expect import Trial, ask, holds, trials
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.ports import CompiledPolicy, Policy
 from authz_sidecar.rules import Membership, Pattern, Rule, ScopeHierarchy, ScopeRow, Verdict
@@ -76,8 +75,7 @@ class _Ask:
         lacking = self._without(row) if ran else self._policy
         for trial in ran:
             test = trial.row
-            question = Question(method=test.method, tool=test.tool, arguments=test.arguments)
-            decision = await judge(lacking, _who(trial), self._servers[test.server], question, self._hierarchy)
+            decision = await ask(lacking, test, self._servers, self._hierarchy)
             if not holds(test.expect, decision):
                 return True
         return False
