@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from authz_sidecar.events import RuleLine
 from mcp_adapter.pdp import LARGEST_BATCH, Answer, Decision, Fault, Item, Pdp, Unanswered
+
+_ROUNDS: Final = 3
+"""How often a list of several batches is judged anew when the policy is swapped in between."""
 
 
 class Way(StrEnum):
@@ -71,15 +75,21 @@ class Gate:
         return _rule(answer, len(items))
 
     async def sift(self, token: str, items: Sequence[Item], request_id: str) -> tuple[bool, ...]:
-        """Say of each item whether the caller may see it; raises `Unanswered`."""
-        seen: list[bool] = []
-        for start in range(0, len(items), LARGEST_BATCH):
-            batch = items[start : start + LARGEST_BATCH]
-            answer = await self._pdp.check_batch(token, batch, server=self._server, request_id=request_id)
-            if len(answer.decisions) != len(batch):
-                raise Unanswered(Fault.INTERNAL, f"{len(answer.decisions)} answers to {len(batch)} items")
-            seen += (answer.observe or decision.allowed for decision in answer.decisions)
-        return tuple(seen)
+        """Say of each item whether the caller may see it, all by one revision of the policy; raises `Unanswered`."""
+        for _ in range(_ROUNDS):
+            answers = [
+                await self._batch(token, items[start : start + LARGEST_BATCH], request_id)
+                for start in range(0, len(items), LARGEST_BATCH)
+            ]
+            if len({answer.revision for answer in answers}) <= 1:
+                return tuple(answer.observe or bool(one) for answer in answers for one in answer.decisions)
+        raise Unanswered(Fault.UNAVAILABLE, "the policy changes faster than a list can be judged")
+
+    async def _batch(self, token: str, items: Sequence[Item], request_id: str) -> Answer:
+        answer = await self._pdp.check_batch(token, items, server=self._server, request_id=request_id)
+        if len(answer.decisions) != len(items):
+            raise Unanswered(Fault.INTERNAL, f"{len(answer.decisions)} answers to {len(items)} items")
+        return answer
 
 
 def _rule(answer: Answer, asked: int) -> Ruling:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -256,6 +257,37 @@ async def test_a_long_list_is_asked_about_in_batches_of_a_thousand():
     got = await post(app, call("tools/list"))
     assert len(got.json()["result"]["tools"]) == 2500
     assert [len(batch) for batch in pdp.batches] == [1000, 1000, 500]
+
+
+class Swapping(Said):
+    """Its policy is swapped after as many batches as it is made with, each time for one that hides nothing more."""
+
+    def __init__(self, *swaps: int) -> None:
+        super().__init__()
+        self.swaps = swaps
+
+    async def check_batch(self, token, items, *, server, request_id):
+        said = await super().check_batch(token, items, server=server, request_id=request_id)
+        made = sum(len(self.batches) > swap for swap in self.swaps)
+        if made:
+            return replace(said, revision=f"r{made}")
+        return replace(said, revision="r0", decisions=tuple(replace(one, allowed=False) for one in said.decisions))
+
+
+async def test_a_long_list_is_judged_by_one_revision_of_the_policy():
+    pdp = Swapping(1)
+    app, _ = guard(Upstream(answer({"tools": [{"name": f"t{n}"} for n in range(1500)]})), pdp)
+    got = await post(app, call("tools/list"))
+    assert len(got.json()["result"]["tools"]) == 1500
+    assert len(pdp.batches) == 4
+
+
+async def test_a_list_that_no_one_revision_judges_is_not_passed():
+    pdp = Swapping(1, 3, 5)
+    app, _ = guard(Upstream(answer({"tools": [{"name": f"t{n}"} for n in range(1500)]})), pdp)
+    got = await post(app, call("tools/list"))
+    assert got.status_code == 503
+    assert len(pdp.batches) == 6
 
 
 @pytest.mark.parametrize(
