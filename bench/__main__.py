@@ -1,4 +1,4 @@
-"""Runs every benchmark; each prints ratios to a control measured in the same run. `make bench` or `python -m bench --quick`"""
+"""Runs every benchmark; each prints ratios to a control measured in the same run: `python -m bench [--quick]`"""
 
 import runpy
 import sys

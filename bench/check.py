@@ -68,9 +68,10 @@ def main() -> None:
         )
         stack.callback(echo.wait, 10)
         stack.callback(echo.terminate)
-        assert echo.stdout and echo.stdout.readline()
+        assert echo.stdout
+        assert echo.stdout.readline()
         servers["bare grpc.aio echo"] = (f"unix:{echo_socket}", echo.pid, token)  # type: ignore[assignment]
-        print(f"{rounds} interleaved rounds of {calls} calls; CPU of the server process, medians (min–max)\n")
+        print(f"{rounds} interleaved rounds of {calls} calls; CPU of the server process, medians (min-max)\n")
         for width, words in SHAPES:
             cpu: dict[str, list[float]] = {name: [] for name in servers}
             p50: dict[str, list[float]] = {name: [] for name in servers}
@@ -86,8 +87,8 @@ def main() -> None:
             for name in servers:
                 middle = statistics.median(cpu[name])
                 print(
-                    f"  {name:26} {middle:7.0f} µs CPU ({min(cpu[name]):.0f}–{max(cpu[name]):.0f})"
-                    f"   {middle / control:5.2f} × echo   p50 {statistics.median(p50[name]):7.0f} µs"
+                    f"  {name:26} {middle:7.0f} µs CPU ({min(cpu[name]):.0f}-{max(cpu[name]):.0f})"
+                    f"   {middle / control:5.2f} x echo   p50 {statistics.median(p50[name]):7.0f} µs"
                 )
 
 

@@ -8,16 +8,19 @@ import grpc.aio
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
 
+_ROW = "p, role:viewer, ops-assistant, tools/call, lookup_inventory, allow"
 ANSWER = pb.CheckResponse(
     allowed=True,
     reason=pb.REASON_ALLOWED_BY_RULE,
     message="allowed",
-    principal=pb.Principal(issuer="https://issuer.demo.invalid", subject="alice", subjects=["user:alice"], scopes=["tickets:write"]),
-    rules=[pb.RuleRef(source="policy.csv", line=20, text="p, role:viewer, ops-assistant, tools/call, lookup_inventory, allow", allow=True)],
+    principal=pb.Principal(
+        issuer="https://issuer.demo.invalid", subject="alice", subjects=["user:alice"], scopes=["tickets:write"]
+    ),
+    rules=[pb.RuleRef(source="policy.csv", line=20, text=_ROW, allow=True)],
     policy_revision="sha256:" + "0" * 64,
     decision_id="0123456789abcdef-1",
     mode=pb.MODE_ENFORCE,
-)  # fmt: skip
+)
 
 
 class Echo(rpc.AuthorizationServiceServicer):

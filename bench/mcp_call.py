@@ -84,9 +84,8 @@ def main() -> None:
             )
         pairs = [one / other for one, other in zip(p50["protected"], p50["unprotected"], strict=True)]
         added = statistics.median(p50["protected"]) - statistics.median(p50["unprotected"])
-        print(
-            f"\n  protected / unprotected at p50: {statistics.median(pairs):.2f} ({min(pairs):.2f}–{max(pairs):.2f}), {added:+.2f} ms"
-        )
+        spread = f"({min(pairs):.2f}-{max(pairs):.2f})"
+        print(f"\n  protected / unprotected at p50: {statistics.median(pairs):.2f} {spread}, {added:+.2f} ms")
 
 
 if __name__ == "__main__":
