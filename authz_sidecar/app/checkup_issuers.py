@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from authz_sidecar.app.finding import Finding, fail, ok, warn
 from authz_sidecar.app.issuers import source_of, web_of
-from authz_sidecar.config import Config, Issuer
+from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.issuerknobs import Issuer
 from authz_sidecar.ports import Clock
 from authz_sidecar.tokens import presets
 from authz_sidecar.tokens.fetch import Web

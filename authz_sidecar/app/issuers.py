@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from authz_sidecar.config import Config
-from authz_sidecar.config import Issuer as IssuerConfig
 from authz_sidecar.errors import ConfigError, Problem
+from authz_sidecar.issuerknobs import Issuer as IssuerConfig
 from authz_sidecar.tokens import discovery, urls
 from authz_sidecar.tokens.fetch import Web
 from authz_sidecar.tokens.filekeys import FileKeys
