@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import expect, files
-from authz_sidecar.policy.ending import EndingPolicy, ending
+from authz_sidecar.policy.ending import EndingPolicy, check_ends, ending
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.gently import gently, settle
 from authz_sidecar.policy.lint import ANY_KIND, lint
@@ -94,6 +94,7 @@ def _compile(
 ) -> tuple[Parsed, CompiledPolicy | None]:
     parsed = parse(found_files, found, plain=setting.plain_subjects, conditions=setting.conditions)
     validate(parsed, setting.servers, setting.qualified_by, found)
+    check_ends(parsed.rules, found)
     if found.problems:
         return parsed, None
     if parsed.rules.foreign is not None or (parsed.rules.sources and not parsed.rules.rules):

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from authz_sidecar.errors import Problem
+from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.until import spelled
 from authz_sidecar.ports import Clock, CompiledPolicy
 from authz_sidecar.rules import Effect, Membership, Rule, Rules, Verdict
@@ -52,8 +53,18 @@ class EndingPolicy:
 
 def ending(rules: Rules) -> tuple[Rule | Membership, ...]:
     """Give the rows that end."""
-    rows: tuple[Rule | Membership, ...] = (*rules.rules, *rules.memberships)
+    foreign = () if rules.foreign is None else tuple(row.rule for row in rules.foreign.rows)
+    rows: tuple[Rule | Membership, ...] = (*rules.rules, *foreign, *rules.memberships)
     return tuple(row for row in rows if row.until is not None)
+
+
+def check_ends(rules: Rules, found: Findings) -> None:
+    """Report an end where none can be: on a `g2` row, whose tools may be reached by other ways."""
+    for row in rules.tool_groups:
+        if row.until is not None:
+            found.error(
+                row.source, row.line, 0, "bad-until", "a g2 row cannot end, put the `# until` above a p or g row"
+            )
 
 
 def reminders(rows: Iterable[Rule | Membership], now: float) -> tuple[Problem, ...]:

@@ -256,3 +256,28 @@ async def test_a_look_before_it_goes_live_tells_of_ends_as_well(tmp_path: Path) 
     directory = write(tmp_path, {"policy.csv": b"# until 2020-01-31\ng, user:a, role:b\n", "model.conf": MODEL})
     report = await check(directory, engine=LinearEngine(), servers=SERVERS)
     assert "ended" in [one.code for one in report.warnings]
+
+
+GROUPS = b"""
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[role_definition]
+g = _, _
+g2 = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act
+"""
+
+
+async def test_a_tool_cannot_leave_its_group_by_itself(tmp_path: Path) -> None:
+    policy = b"p, role:a, all, tools/call\n# until 2027-01-31\ng2, x, all\n# until 2027-01-31\ng, user:a, role:a\n"
+    report = await check(
+        write(tmp_path, {"policy.csv": policy, "model.conf": GROUPS}), engine=LinearEngine(), servers=SERVERS
+    )
+    assert [str(one) for one in report.problems] == [
+        "policy.csv:3: a g2 row cannot end, put the `# until` above a p or g row"
+    ]
