@@ -1,5 +1,6 @@
 """Attacks that need a setting: a warm cache, mapped claims, overridden audiences, time edges."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from itertools import count
@@ -9,16 +10,19 @@ from typing import Any
 import pytest
 
 from authz_sidecar.errors import TokenError
-from authz_sidecar.model import Reason, Server
+from authz_sidecar.model import RawToken, Reason, Server
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.issuer import Issuer
 from authz_sidecar.tokens.keyset import Key
+from authz_sidecar.tokens.verifier import JwtVerifier
 from tests.tokens.attacks import NO_START, Attack, refuse
 from tests.tokens.makers import (
     NOW,
     OTHER_SERVER,
     SERVER,
+    Clock,
     claim_bytes,
+    claims,
     header_bytes,
     issuer,
     key,
@@ -156,6 +160,25 @@ TIMES = [
     Attack(words="ends and begins in the future", reason=EARLY, make=lambda: token(nbf=NOW + 100, exp=NOW + 200)),
 ]  # fmt: skip
 
+
+def compact(**more: Any) -> str:
+    """A token whose payload has no space: it is read by a shorter way, which must not be a laxer one."""
+    spelled = json.dumps(claims(iat=int(NOW), exp=int(NOW) + 300) | more, separators=(",", ":"), ensure_ascii=False)
+    return sign(header_bytes(), spelled.encode())
+
+
+COMPACT = [
+    Attack(words="a compact payload with an integer beyond 64 bits", reason=MALFORMED, make=lambda: compact(x=2**64)),
+    Attack(words="the same in a list", reason=MALFORMED, make=lambda: compact(x=["a", -(2**64)])),
+    Attack(words="the same in an object", reason=MALFORMED, make=lambda: compact(x={"a": [], "b": {"c": 2**70}})),
+    Attack(words="a compact payload with sub in two cases", reason=MALFORMED, make=lambda: compact(Sub="root")),
+    Attack(words="a compact payload with sub and a long s", reason=MALFORMED, make=lambda: compact(**{"ſub": "root"})),
+    Attack(words="a compact payload with a hidden character in a key", reason=MALFORMED,
+           make=lambda: compact(**{"sub\u200b": "root"})),
+    Attack(words="a compact payload with keys alike inside a claim", reason=MALFORMED,
+           make=lambda: compact(x=[{"a": 1, "A": 2}])),
+]  # fmt: skip
+
 OTHER = "https://other.example"
 
 REFUSED = [
@@ -180,12 +203,16 @@ REFUSED = [
            issuers=lambda: [issuer(qualify=True), issuer(issuer=OTHER, alias="two")]),
 ]  # fmt: skip
 
-ATTACKS = [*CACHE, *CLAIMS, *TIMES, *REFUSED]
+ATTACKS = [*CACHE, *CLAIMS, *TIMES, *COMPACT, *REFUSED]
 
 
 @pytest.mark.parametrize("attack", [pytest.param(one, id=one.words) for one in ATTACKS])
 async def test_an_attack_is_refused_for_its_own_reason(attack: Attack) -> None:
     await refuse(attack)
+
+
+async def test_a_compact_payload_is_read() -> None:
+    assert (await JwtVerifier([issuer()], clock=Clock()).verify(RawToken(compact(x=2**64 - 1)), SERVER)).user
 
 
 def test_no_attack_stands_twice() -> None:
