@@ -1,188 +1,122 @@
-"""What a decision costs in each engine, at 10 to 100,000 rules, beside raw pycasbin and a bare dict.
+"""What a decision costs in each engine, at 10 to 100,000 rules, beside raw pycasbin, cedarpy and a bare dict.
 
     python -m bench.engines [--quick]
 
 The policy is fixed by a seed: 20 servers, literal methods, 10 % of the rows begin a tool name (`tool_7*`), 5 % deny; a
 caller has 5 names (a user and 4 roles); at most 8 rows speak to a question, and half of the questions hit. First every
-subject is proved to answer as the plain engine does; then come interleaved rounds, of which the medians count.
-Absolute figures depend on the machine: read the ratios.
+subject is proved to answer as the plain engine does; then come interleaved rounds, of which the medians count. The
+control `dict` is the least that anybody could do: one look-up of (name, server, method, tool) for each of the caller's
+five names, no roles, no patterns, no deny, no rule named. `index` is the default engine; `index, new` meets every
+caller for the first time. pycasbin and cedarpy are asked as their manuals show it, with roles and policies in place.
+As in a running sidecar, the garbage collector leaves the finished policies alone. Absolute figures depend on the
+machine: read the ratios.
 """
 
 import argparse
 import asyncio
+import gc
 import logging
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable
-from dataclasses import dataclass
-from random import Random
 
 import casbin
-from casbin.model.model_fast import FastModel
 
 from authz_sidecar.engines.casbin import PycasbinEngine
 from authz_sidecar.engines.index import IndexEngine
 from authz_sidecar.engines.plain import PlainEngine
-from authz_sidecar.ports import CompiledPolicy
-from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules
+from authz_sidecar.judge import judge
+from authz_sidecar.model import Principal, Question, Revision, Server
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import ScopeHierarchy
+from bench.bed import Bed, Call, make
+from bench.rivals import RAW_MODEL, Asker, cedar, engine, fast, raw, strangers, table
 
-Call = tuple[frozenset[str], str, str, str]
-Asker = Callable[[Call], bool]
-
-METHODS = ("tools/call", "resources/read", "prompts/get")
 SIZES = (10, 100, 1_000, 10_000, 100_000)
-BUDGET = 0.12  # seconds for one subject in one round
-
-RAW_MODEL = """
-[request_definition]
-r = sub, server, method, tool
-[policy_definition]
-p = sub, server, method, tool, eft
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
-[matchers]
-m = g(r.sub, p.sub) && r.server == p.server && r.method == p.method && keyMatch(r.tool, p.tool)
-"""
+BUDGET = 0.1  # seconds for one subject in one round
+NAMES = ("dict", "index", "index, new", "pycasbin", "Enforcer", "FastEnforcer", "cedarpy")
+LISTED = 200  # tools on one list
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bed:
-    """A policy and questions about it."""
-
-    rules: Rules
-    calls: tuple[Call, ...]
-
-
-def make(size: int, seed: int = 7, calls: int = 100) -> Bed:
-    random = Random(seed)
-    roles = [f"role:r{number}" for number in range(max(4, size // 25))]
-    rules: list[Rule] = []
-    for line in range(1, size + 1):
-        tool = f"tool_{line % max(10, size // 10)}"
-        prefix = random.random() < 0.1
-        rules.append(
-            Rule(
-                subject=Pattern(random.choice(roles)),
-                server=Pattern(f"server-{line % 20}"),
-                method=Pattern(random.choice(METHODS)),
-                tool=Pattern(tool[:-1] if prefix else tool, prefix=prefix),
-                effect=Effect.DENY if random.random() < 0.05 else Effect.ALLOW,
-                source="policy.csv",
-                line=line,
-                text=f"row {line}",
-            )
-        )
-    members = {f"user:u{number}": random.sample(roles, 4) for number in range(50)}
-    memberships = tuple(
-        Membership(member=user, role=role, source="policy.csv", line=0, text="")
-        for user, held in members.items()
-        for role in held
-    )
-    checked = Rules(rules=tuple(rules), memberships=memberships)
-    return Bed(rules=checked, calls=_calls(random, checked, members, calls))
-
-
-def _calls(random: Random, rules: Rules, members: dict[str, list[str]], wanted: int) -> tuple[Call, ...]:
-    by_role: dict[str, list[Rule]] = {}
-    for rule in rules.rules:
-        by_role.setdefault(rule.subject.text, []).append(rule)
-    plain = PlainEngine().compile(rules)
-    calls: list[Call] = []
-    while len(calls) < wanted:
-        user = random.choice(sorted(members))
-        subjects = frozenset({user, *members[user]})
-        near = [rule for role in members[user] for rule in by_role.get(role, ())]
-        rule = random.choice(near or list(rules.rules))
-        tool = rule.tool.text + ("1" if rule.tool.prefix else "") if len(calls) % 2 else "no_such_tool"
-        verdict = plain.verdict(subjects, rule.server.text, rule.method.text, tool)
-        if len(verdict.allows) + len(verdict.denies) <= 8:
-            calls.append((subjects, rule.server.text, rule.method.text, tool))
-    return tuple(calls)
-
-
-def engine(compiled: CompiledPolicy) -> Asker:
-    """Ask without an event loop: the built-in engines let others in, but wait for nothing."""
-
-    def ask(call: Call) -> bool:
-        asked = compiled.judge(*call).__await__()
-        while True:
-            try:
-                next(asked)
-            except StopIteration as done:
-                return bool(done.value)
-
-    return ask
-
-
-def raw(bed: Bed, enforcer: "casbin.Enforcer") -> Asker:
-    """Ask pycasbin as its manual shows it: the user alone, roles by `g` rows, `keyMatch` for the tool."""
-    rules = [[r.subject.text, r.server.text, r.method.text, str(r.tool), r.effect.value] for r in bed.rules.rules]
-    model = enforcer.get_model()
-    if isinstance(model["p"]["p"].policy, list):
-        model["p"]["p"].policy = rules
-    else:  # the filtering policy of FastEnforcer
-        for rule in rules:
-            model["p"]["p"].policy.append(rule)
-    for row in bed.rules.memberships:
-        enforcer.get_role_manager().add_link(row.member, row.role)
-
-    def ask(call: Call) -> bool:
-        subjects, *rest = call
-        return bool(enforcer.enforce(next(name for name in subjects if name.startswith("user:")), *rest))
-
-    return ask
-
-
-def table(bed: Bed) -> Asker:
-    """Look one key up in a dict: the control, not an engine."""
-    plain = PlainEngine().compile(bed.rules)
-    answers = {call: bool(plain.verdict(*call)) for call in bed.calls}
-    return answers.__getitem__
-
-
-def askers(bed: Bed, size: int) -> dict[str, Asker]:
-    found = {"dict": table(bed), "index": engine(IndexEngine().compile(bed.rules))}
-    if size > 10_000:
-        return found
+def askers(bed: Bed) -> dict[str, Asker]:
     new = casbin.Enforcer.new_model
-    return found | {
-        "plain": engine(PlainEngine().compile(bed.rules)),
-        "casbin": engine(PycasbinEngine().compile(bed.rules)),
+    index = IndexEngine().compile(bed.rules)
+    return {
+        "dict": table(bed),
+        "index": engine(index),
+        "index, new": strangers(IndexEngine().compile(bed.rules)),
+        "pycasbin": engine(PycasbinEngine().compile(bed.rules)),
         "Enforcer": raw(bed, casbin.Enforcer(new(text=RAW_MODEL))),
-        "FastEnforcer": raw(bed, _fast()),
+        "FastEnforcer": raw(bed, fast()),
+        "cedarpy": cedar(bed),
     }
-
-
-def _fast() -> "casbin.FastEnforcer":
-    # Its cache keys are fields that are literal in every row: server and method.
-    model = FastModel([1, 2])
-    model.load_model_from_text(RAW_MODEL)
-    return casbin.FastEnforcer(model, cache_key_order=[1, 2])
 
 
 def prove(bed: Bed, subjects: dict[str, Asker], size: int) -> None:
     """A fast wrong answer is worthless."""
     plain = PlainEngine().compile(bed.rules)
     index = IndexEngine().compile(bed.rules)
-    calls = bed.calls if size <= 1_000 else bed.calls[:20]
+    calls = bed.calls if size <= 1_000 else bed.calls[: 20 if size <= 10_000 else 4]
     for call in calls:
         expected = plain.verdict(*call)
         assert asyncio.run(index.judge(*call)) == expected, f"index differs on {call}"
         for name, ask in subjects.items():
-            assert ask(call) is bool(expected), f"{name} differs on {call}"
+            assert name == "dict" or ask(call) is bool(expected), f"{name} differs on {call}"
 
 
 def measure(ask: Asker, calls: tuple[Call, ...], budget: float) -> float:
     """µs of CPU for one question."""
     done, begin = 0, time.process_time()
+    step = 8
     while True:
         for call in calls:
             ask(call)
             done += 1
-            if done % 8 == 0 and (spent := time.process_time() - begin) > budget:
-                return spent / done * 1e6
+            if done % step == 0 or done == 1:
+                spent = time.process_time() - begin
+                step = 8 if spent / done < 0.001 else 1
+                if spent > budget:
+                    return spent / done * 1e6
+
+
+def listing(bed: Bed) -> Asker:
+    """Judge a whole `tools/list` of 200 tools, as the decision does: scopes, conditions and reasons included."""
+    policy = Policy(revision=Revision("sha256:0"), rules=bed.rules, compiled=IndexEngine().compile(bed.rules))
+    tools = [Question(method="tools/list", tool=f"tool_{number}") for number in range(LISTED)]
+
+    async def whole(call: Call) -> int:
+        subjects, name, *_ = call
+        user = max(subjects)
+        who = Principal(issuer="i", subject="s", user=user, groups=subjects - {user}, expires_at=0.0)
+        server = Server(name=name, audience="a")
+        return sum([(await judge(policy, who, server, asked, ScopeHierarchy())).allowed for asked in tools])
+
+    def ask(call: Call) -> bool:
+        try:
+            whole(call).send(None)
+        except StopIteration as done:
+            return bool(done.value)
+        raise AssertionError("the index waits for nothing")
+
+    return ask
+
+
+def memory(size: int) -> dict[str, float]:
+    """MB that a compiled policy takes beyond its rows."""
+    bed = make(size, calls=0)
+    found: dict[str, float] = {}
+    makers: dict[str, Callable[[], object]] = {
+        "index": lambda: IndexEngine().compile(bed.rules),
+        "Enforcer": lambda: raw(bed, casbin.Enforcer(casbin.Enforcer.new_model(text=RAW_MODEL))),
+    }
+    for name, maker in makers.items():
+        tracemalloc.start()
+        kept = maker()
+        found[name] = tracemalloc.get_traced_memory()[0] / 1e6
+        tracemalloc.stop()
+        del kept
+    return found
 
 
 def main() -> None:
@@ -190,28 +124,37 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="up to 1,000 rules, 3 rounds")
     quick = parser.parse_args().quick
     logging.disable()
-    names = ["index", "plain", "casbin", "Enforcer", "FastEnforcer", "dict"]
     rounds = 3 if quick else 5
-    print(f"µs of CPU for one decision, median of {rounds} interleaved rounds (spread), and the ratio to index")
-    print(f"{'rules':>8} " + " ".join(f"{name:>26}" for name in names))
+    print(f"µs of CPU for one decision, median of {rounds} interleaved rounds (spread), and the ratio to dict")
+    print(f"{'rules':>8} " + " ".join(f"{name:>25}" for name in NAMES) + f" {f'list of {LISTED}':>12}")
+    middles: dict[int, dict[str, float]] = {}
     for size in SIZES[: 3 if quick else None]:
         bed = make(size)
-        subjects = askers(bed, size)
+        subjects = askers(bed)
         prove(bed, subjects, size)
+        subjects["list"] = listing(bed)
+        gc.collect()
+        gc.freeze()
         taken: dict[str, list[float]] = {name: [] for name in subjects}
         for _ in range(rounds):
             for name, ask in subjects.items():
                 taken[name].append(measure(ask, bed.calls, BUDGET))
-        print(f"{size:>8,} " + " ".join(_cell(name, taken) for name in names))
+        middles[size] = {name: statistics.median(values) for name, values in taken.items()}
+        print(f"{size:>8,} " + " ".join(_cell(name, taken) for name in NAMES) + f" {middles[size]['list']:>12,.0f}")
+        gc.unfreeze()
+    first, *_, last = middles
+    flat = middles[last]["index"] / middles[first]["index"]
+    print(f"\nindex at {last:,} rules / at {first:,}: {flat:.2f}; index / dict at {last:,}: ", end="")
+    print(f"{middles[last]['index'] / middles[last]['dict']:.2f}")
+    for name, size in memory(last).items():
+        print(f"memory of {name} at {last:,} rules, beyond the rows themselves: {size:.0f} MB")
 
 
 def _cell(name: str, taken: dict[str, list[float]]) -> str:
-    if name not in taken:
-        return f"{'-':>26}"
     middle = statistics.median(taken[name])
     spread = (max(taken[name]) - min(taken[name])) / middle
-    ratio = middle / statistics.median(taken["index"])
-    return f"{middle:>11,.2f} ±{spread / 2:>4.0%} {ratio:>7,.1f}x"
+    ratio = middle / statistics.median(taken["dict"])
+    return f"{middle:>10,.2f} ±{spread / 2:>4.0%} {ratio:>7,.1f}x"
 
 
 if __name__ == "__main__":

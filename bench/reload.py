@@ -24,7 +24,8 @@ from authz_sidecar.model import Server
 from authz_sidecar.policy.outcomes import Applied
 from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.rules import ScopeHierarchy
-from bench.engines import RAW_MODEL, make
+from bench.bed import make
+from bench.rivals import RAW_MODEL
 
 MODEL = (Path(__file__).parents[1] / "policies" / "model.conf").read_bytes()
 

@@ -117,6 +117,11 @@ class IndexPolicy:
         verdict = self._verdicts.known.get(places)
         return self._verdict(places) if verdict is None else verdict  # a verdict that denies is false
 
+    def forget(self) -> None:
+        """Begin with nothing remembered, as on the first question."""
+        self._tables.known.clear()
+        self._verdicts.known.clear()
+
     def pieces(self) -> Iterator[Iterable[object]]:
         """Give what this policy is made of, for whoever wants to let it go piece by piece."""
         yield self._rules
