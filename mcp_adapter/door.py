@@ -12,6 +12,7 @@ from mcp_adapter.challenge import ALLOW, Answered, Challenger
 from mcp_adapter.filter import Filter
 from mcp_adapter.gate import Gate, Ruling, Way
 from mcp_adapter.headers import Headers, RawHeaders, without_token
+from mcp_adapter.marks import Marks
 from mcp_adapter.outcome import Tap
 from mcp_adapter.passed import PASSED_KEY, Passed
 from mcp_adapter.pdp import Item
@@ -22,6 +23,7 @@ from mcp_adapter.reply import Reply
 from mcp_adapter.sessions import Sessions
 
 DECISION_KEY: Final = "authz.decision"
+_EVENT: Final = b"last-event-id"
 _SESSION: Final = b"mcp-session-id"
 _OUTCOMES: Final = {
     Way.BAD_REQUEST: "refused",
@@ -77,7 +79,7 @@ class Door:
     async def _forward(
         self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
     ) -> None:
-        session = self._open(asked, ruling, entry)
+        session, event = self._open(asked, ruling, entry), self._open_event(asked, ruling)
         filtering, tap = self._filter(asked, ruling, entry), None
         if asked.message is not None and asked.message.method == "tools/call":
             tap = Tap(asked.id)
@@ -85,10 +87,10 @@ class Door:
         def rewrite(raw: RawHeaders) -> RawHeaders:
             return self._seal(raw, asked, ruling, entry)
 
-        reply.expect(asked.id, rewrite=rewrite, filtering=filtering, tap=tap)
+        reply.expect(asked.id, rewrite=rewrite, filtering=filtering, tap=tap, marks=self._marks(asked, ruling))
         onward = {
             **scope,
-            "headers": asked.headers.onward(session=session, legacy=not asked.modern),
+            "headers": asked.headers.onward(session=session, legacy=not asked.modern, event=event),
             "query_string": without_token(scope.get("query_string", b"")),
             "extensions": {},  # the answer must pass us as plain events
             SCOPE_KEY: _principal(ruling),
@@ -114,6 +116,16 @@ class Door:
         session = self.sessions.open(sealed.decode("latin-1"), _principal(ruling), asked.id)
         entry.session = self.sessions.digest(session)
         return session
+
+    def _open_event(self, asked: Asked, ruling: Ruling) -> bytes:
+        """Give the event after which a stream goes on, as the server knows it; raises `Refusal` (404)."""
+        sealed = asked.headers.get(_EVENT)
+        return b"" if sealed is None or asked.modern else self.sessions.open_event(sealed, _principal(ruling))
+
+    def _marks(self, asked: Asked, ruling: Ruling) -> Marks | None:
+        if asked.modern:  # its streams cannot be resumed
+            return None
+        return Marks(lambda event: self.sessions.seal_event(event, _principal(ruling)))
 
     def _seal(self, raw: RawHeaders, asked: Asked, ruling: Ruling, entry: Entry) -> RawHeaders:
         """Let the client see no session id but one that is bound to it."""

@@ -61,7 +61,7 @@ _IDENTITY_PREFIXES: Final = (
     b"x-remote-",
     b"x-user-",
 )
-_TAKEN: Final = frozenset({b"accept-encoding", b"authorization", b"mcp-session-id"})
+_TAKEN: Final = frozenset({b"accept-encoding", b"authorization", b"last-event-id", b"mcp-session-id"})
 
 
 class Headers:
@@ -106,13 +106,15 @@ class Headers:
             raise too_large(limit)
         return int(said)
 
-    def onward(self, *, session: str, legacy: bool) -> RawHeaders:
+    def onward(self, *, session: str, legacy: bool, event: bytes = b"") -> RawHeaders:
         """Give what the server gets to see: no token, no identity of the client's own making, no compression."""
         kept = [(name, value) for name, value in self._raw if name not in _TAKEN and not _is_identity(name)]
         if legacy:  # nothing in a body of the old era backs these, so nobody may route by them
             kept = [(name, value) for name, value in kept if name not in (b"mcp-method", b"mcp-name")]
         if session:
             kept.append((b"mcp-session-id", session.encode("latin-1")))
+        if event:
+            kept.append((b"last-event-id", event))
         return kept
 
 

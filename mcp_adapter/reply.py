@@ -8,6 +8,7 @@ from mcp_adapter import media
 from mcp_adapter.asgi_types import Event, Send
 from mcp_adapter.challenge import Answered, error_body
 from mcp_adapter.filter import Filter, Unreadable
+from mcp_adapter.marks import Marks
 from mcp_adapter.outcome import Tap
 from mcp_adapter.pdp import Unanswered
 from mcp_adapter.record import Entry
@@ -33,6 +34,7 @@ class Reply:
         self._request_id: str | int | None = None
         self._filter: Filter | None = None
         self._tap: Tap | None = None
+        self._marks: Marks | None = None
         self._rewrite: Callable[[RawHeaders], RawHeaders] = list
         self._held: Event | None = None
         self._whole = bytearray()
@@ -48,10 +50,12 @@ class Reply:
         rewrite: Callable[[RawHeaders], RawHeaders] = list,
         filtering: Filter | None = None,
         tap: Tap | None = None,
+        marks: Marks | None = None,
     ) -> None:
         """Say what the answer will be to, before the server is called."""
         self.expected = True
         self._request_id, self._rewrite, self._filter, self._tap = request_id, rewrite, filtering, tap
+        self._marks = marks
 
     async def answer(self, answered: Answered) -> None:
         """Send an answer of our own."""
@@ -87,9 +91,12 @@ class Reply:
         streams = kind is not None and kind[0] == media.EVENTS
         if self._tap is not None:
             self._tap.streams = streams
+        if not streams or not _is_plain(found):  # an id that was not sealed resumes nothing
+            self._marks = None
         if self._filter is None:
-            await self._out(event)
-        elif found.get(b"content-encoding", b"identity").lower() != b"identity":
+            headers = event["headers"] if self._marks is None else _without_length(event["headers"])
+            await self._out({**event, "headers": headers})
+        elif not _is_plain(found):
             self._held = event
             raise Unreadable("the server's answer is compressed")
         elif streams:
@@ -102,6 +109,8 @@ class Reply:
     async def _body(self, body: bytes, *, more: bool) -> None:
         if self._tap is not None:
             self._tap.take(body)
+        if self._marks is not None:
+            body = self._marks.feed(body) + (b"" if more else self._marks.end())
         if self._filter is None:
             await self._out({"type": "http.response.body", "body": body, "more_body": more})
         elif self._events is not None:
@@ -169,6 +178,10 @@ class Reply:
             if self._tap is not None:
                 self._entry.tool_error = self._tap.failed()
         await self._send(event)
+
+
+def _is_plain(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"content-encoding", b"identity").lower() == b"identity"
 
 
 def _without_length(headers: RawHeaders) -> RawHeaders:
