@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import click.testing
 import httpx2
 import pytest
 
 from mcp_adapter.cli import cli, main
+from mcp_adapter.gateway import commands
 from mcp_adapter.gateway.lifespan import Life
 from mcp_adapter.gateway.signer import secret
 from tests.gateway.process import gateway_process
@@ -276,6 +278,11 @@ def test_the_command_line_ends_with_a_code(arguments, code):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == code
+
+
+def test_a_missing_extra_is_a_sentence():
+    with pytest.raises(click.ClickException, match=r"authz-sidecar\[gateway\]"):
+        commands._require_extra("no_such_library")
 
 
 async def doctor(*arguments: str) -> tuple[int, str]:
