@@ -46,7 +46,7 @@ def address(text: str, *, base: Path, password: Callable[[], str] | None = None)
     """
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "`policy.database` is not a URL, expected `sqlite:///FILE` or `postgresql+psycopg://…`"
         ) from None

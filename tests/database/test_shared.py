@@ -23,7 +23,7 @@ from authz_sidecar.policy.watch import watch
 from tests.policy.plainly import MODEL, Told, make_store, shipped
 from tests.policy.test_store import allowed
 
-ENDS = b"# until 2027-01-31\ng, user:noor, role:support\n"
+NOOR_ENDS = b"# until 2027-01-31\ng, user:noor, role:support\n"
 
 
 def store(home: Path, where: Address, **changes: object) -> PolicyStore:
@@ -60,7 +60,7 @@ def more(**others: bytes) -> dict[str, bytes]:
 
 
 def test_what_is_pushed_is_read_with_its_places(where: Address) -> None:
-    assert push(where, more(policy=ENDS)) == Pushed(
+    assert push(where, more(policy=NOOR_ENDS)) == Pushed(
         added=13, removed=0, kept=0, files=("expectations.csv", "model.conf", "scopes.csv"), version=one_version(where)
     )
     source = Database(where)
@@ -92,7 +92,7 @@ def test_rows_that_stay_keep_their_ids(where: Address) -> None:
 
 def test_what_is_pulled_is_what_was_pushed(where: Address) -> None:
     odd = b'p, "user:a,b", *, tools/call, "say ""hi"" # x", allow\np, user:caf\xc3\xa9, *, *, *, deny\n'
-    pushed = more(policy=odd + ENDS)
+    pushed = more(policy=odd + NOOR_ENDS)
     push(where, pushed)
     source = Database(where)
     pulled = as_files(source.read())

@@ -202,3 +202,17 @@ def test_the_command_writes_a_policy_or_says_why_not(tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(cli, command, standalone_mode=False).exception, PolicyProblems)
     for wrong in (["--method", "write"], ["--method", "write=tools/call", "-o", str(out)]):
         assert CliRunner().invoke(cli, [*command, *wrong], standalone_mode=False).exception is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param("p;a;é\n".encode("latin-1"), "is not UTF-8", id="Latin 1"),
+        pytest.param("p;a\n".encode("utf-16") + b"x", "is not UTF-16", id="half a character"),
+        pytest.param(b'p;"a\n', "is not CSV", id="an open quote"),
+    ],
+)
+def test_what_is_no_text_or_no_csv_is_refused(data: bytes, says: str) -> None:
+    found = Findings()
+    translated("x.csv", data, "semicolon", found)
+    assert says in str(found.problems[0])
