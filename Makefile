@@ -64,7 +64,7 @@ test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gat
 lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis --extra gateway pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
 
 .PHONY: clean
 clean: ## Remove the environment and everything that runs left behind
@@ -89,6 +89,15 @@ test-redis test-providers test-libreoffice test-postgres test-browser: $(VENV)/.
 
 .PHONY: test-all
 test-all: test test-clients test-redis test-providers test-libreoffice test-postgres test-browser demo ## Everything: test, other languages, real servers, the demo
+
+.PHONY: mutate-tokens
+mutate-tokens: $(VENV)/.dev ## Delete each check of the token verifier once; a test must notice every one
+	$(BIN)/python -m tests.tokens.mutate
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Attack the verifier and the engines at random, FUZZ_SECONDS each (default 600)
+	$(BIN)/python -m tests.tokens.fuzz $${FUZZ_SECONDS:-600}
+	$(BIN)/python -m tests.engines.differential --seconds $${FUZZ_SECONDS:-600}
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure; prints ratios to controls measured in the same run

@@ -3,16 +3,11 @@
 import json
 from collections.abc import Mapping
 
-import pytest
-
+from authz_sidecar.conditions.cel import Cel
 from authz_sidecar.errors import ConditionError
 from authz_sidecar.facts import Facts
 from authz_sidecar.ports import Known
 from authz_sidecar.rules import Condition
-
-pytest.importorskip("cel_expr_python")
-
-from authz_sidecar.conditions.cel import Cel
 
 CEL = Cel()
 NOW = 1_772_355_600.0
