@@ -6,7 +6,7 @@ remembered, so a question costs what the matching rows cost, however many rows t
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from authz_sidecar.breath import breathe
 from authz_sidecar.engines.membership import Names
@@ -19,6 +19,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _SILENCE: Final = Verdict()
+_FEW: Final = 100  # places of which a table is made in less time than a question may take
 _REMEMBERED: Final = 200_000  # places in each of the two memories; then it begins anew
 
 
@@ -29,12 +30,12 @@ class Step(Generic[T]):
 
     def __init__(self, entries: dict[Pattern, T]) -> None:
         """Sort the patterns into literals and, by their length, beginnings."""
-        self.literals: Final = {pattern.text: entry for pattern, entry in entries.items() if not pattern.prefix}
+        literals: dict[str, T] = {}
         by_length: dict[int, dict[str, T]] = {}
-        if len(self.literals) < len(entries):
-            for pattern, entry in entries.items():
-                if pattern.prefix:
-                    by_length.setdefault(len(pattern.text), {})[pattern.text] = entry
+        for pattern, entry in entries.items():
+            some = by_length.setdefault(len(pattern.text), {}) if pattern.prefix else literals
+            some[pattern.text] = entry
+        self.literals: Final = literals
         self.beginnings: Final = tuple(sorted(by_length.items()))
 
 
@@ -85,8 +86,11 @@ class IndexPolicy:
         self._rules: Final = rules.rules
         self._names: Final = Names(rules)
         self._groups: Final = bool(rules.tool_groups)
-        self._literal: Final[dict[tuple[str, str, str], Tools]] = {}
-        """For subjects, servers and methods that are all literals, as most are: found by one look-up."""
+        self._literal: Final[dict[tuple[str, str, str], Tools | list[int]]] = {}
+        """For subjects, servers and methods that are all literals, as most are: found by one look-up.
+
+        A few places stay a list until somebody asks; most are never asked about, and tables take time and room.
+        """
         self._patterns: Final = self._build()
         self._tables: Final = Memory[tuple[frozenset[str], str, str], tuple[Tools, ...]]()
         self._verdicts: Final = Memory[Rows, Verdict]()
@@ -133,8 +137,13 @@ class IndexPolicy:
 
     def _find_tables(self, subjects: frozenset[str], server: str, method: str) -> tuple[Tools, ...]:
         names = self._names.of_caller(subjects, server)
-        literal = self._literal
-        found = [table for name in names if (table := literal.get((name, server, method))) is not None]
+        found: list[Tools] = []
+        for name in names:
+            table = self._literal.get((name, server, method))
+            if isinstance(table, list):
+                table = self._literal[name, server, method] = _tools(self._rules, table)
+            if table is not None:
+                found.append(table)
         if self._patterns is not None:
             found += find(find(find((self._patterns,), names), (server,)), (method,))
         return self._tables.keep((subjects, server, method), tuple(found), len(names) + len(found))
@@ -148,7 +157,7 @@ class IndexPolicy:
     def _build(self) -> "Step[Step[Step[Tools]]] | None":
         """Fill the literal tables and give the tree of the others, where there are any."""
         rules = self._rules
-        literal: dict[tuple[str, str, str], list[int]] = {}
+        literal: dict[tuple[str, str, str], Any] = self._literal
         others: list[int] = []
         for place, rule in enumerate(rules):
             breathe()
@@ -157,10 +166,10 @@ class IndexPolicy:
                 others.append(place)
             else:
                 literal.setdefault((subject.text, server.text, method.text), []).append(place)
-        while literal:  # emptied on the way: let go at once, so many lists would hold up everybody
+        for key, places in literal.items():
             breathe()
-            key, places = literal.popitem()
-            self._literal[key] = _tools(rules, places)
+            if len(places) > _FEW:
+                literal[key] = _tools(rules, places)
         return _by_subject(rules, others) if others else None
 
 
@@ -174,7 +183,9 @@ class IndexEngine:
         return IndexPolicy(rules)
 
 
-def _tools(rules: tuple[Rule, ...], places: Iterable[int]) -> Tools:
+def _tools(rules: tuple[Rule, ...], places: list[int]) -> Tools:
+    if len(places) == 1:  # as most are
+        return Step({rules[places[0]].tool: (places[0],)})
     return _grouped(rules, places, lambda rule: rule.tool, tuple)
 
 

@@ -56,10 +56,13 @@ class Built:
     """The rows that end."""
 
 
-async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
-    """Make a policy and report all that is wrong with it; the heavy part runs in a thread."""
+async def build(found_files: Mapping[str, bytes], setting: Setting, *, hurry: bool = False) -> Built:
+    """Make a policy and report all that is wrong with it; the heavy part runs in a thread.
+
+    It makes room for others there, unless there are none yet: `hurry`.
+    """
     found = Findings()
-    parsed, compiled, revision, ends = await asyncio.to_thread(_gently, found_files, setting, found)
+    parsed, compiled, revision, ends = await asyncio.to_thread(_gently, found_files, setting, found, hurry)
     policy, ran = None, 0
     if compiled is not None:
         policy = Policy(revision=revision, rules=parsed.rules, compiled=compiled)
@@ -80,10 +83,10 @@ async def build(found_files: Mapping[str, bytes], setting: Setting) -> Built:
 
 
 def _gently(
-    found_files: Mapping[str, bytes], setting: Setting, found: Findings
+    found_files: Mapping[str, bytes], setting: Setting, found: Findings, hurry: bool
 ) -> tuple[Parsed, CompiledPolicy | None, Revision, tuple[Rule | Membership, ...]]:
     """Do everything that takes long, and leave nothing of it to the event loop."""
-    with gently():
+    with gently(hurry=hurry):
         parsed, compiled = _compile(found_files, setting, found)
         settle(parsed.rules)
         return parsed, compiled, files.revision(found_files, setting.claim_mapping), ending(parsed.rules)
@@ -92,7 +95,7 @@ def _gently(
 def _compile(
     found_files: Mapping[str, bytes], setting: Setting, found: Findings
 ) -> tuple[Parsed, CompiledPolicy | None]:
-    parsed = parse(found_files, found, plain=setting.plain_subjects, conditions=setting.conditions)
+    parsed = parse(found_files, found, plain=setting.plain_subjects, conditions=setting.conditions, lints=setting.lints)
     validate(parsed, setting.servers, setting.qualified_by, found)
     check_ends(parsed.rules, found)
     if found.problems:

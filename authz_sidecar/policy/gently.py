@@ -4,7 +4,7 @@ import gc
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from authz_sidecar.breath import breathe, breathing
@@ -27,17 +27,22 @@ _before: tuple[float, tuple[int, int, int]] = (0.0, (0, 0, 0))
 
 
 @contextmanager
-def gently() -> Iterator[None]:
-    """Take short turns, and hold back full garbage collections: each would walk through all rows made so far."""
+def gently(*, hurry: bool = False) -> Iterator[None]:
+    """Take short turns, and hold back full garbage collections: each would walk through all rows made so far.
+
+    `hurry` when nobody is served yet: then only the collections are held back, all of them.
+    """
     global _builders, _before  # noqa: PLW0603 - these are settings of the whole interpreter
     with _lock:
         _builders += 1
         if _builders == 1:
             _before = sys.getswitchinterval(), gc.get_threshold()
+            young = _NEVER if hurry else _before[1][0]
+            gc.set_threshold(young, _before[1][1], _NEVER)
+        if not hurry:
             sys.setswitchinterval(min(_TURN, _before[0]))
-            gc.set_threshold(*_before[1][:2], _NEVER)
     try:
-        with breathing():
+        with nullcontext() if hurry else breathing():
             yield
     finally:
         with _lock:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from typing import Final, NamedTuple
 
 from authz_sidecar.policy.findings import Findings
@@ -13,6 +14,8 @@ _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _SETTING: Final = "in Excel choose `CSV (Comma delimited)`, not `CSV UTF-8`; in LibreOffice the character set `UTF-8`"
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DOUBT: Final = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_BLOCK: Final = 16_384
 
 
 class Line(NamedTuple):
@@ -41,11 +44,24 @@ def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
         data = data.removeprefix(_UTF8_MARK)
     number, begin = 1, 0
     # Not split at once: a hundred thousand lines in one step would hold up everybody.
-    while (end := data.find(b"\n", begin)) >= 0:
-        yield from _line(file, number, data[begin:end].removesuffix(b"\r"), found)
-        number, begin = number + 1, end + 1
-    if begin < len(data):
-        yield from _line(file, number, data[begin:], found)
+    while begin < len(data):
+        end = data.find(b"\n", begin + _BLOCK) + 1 or len(data)
+        block = data[begin:end]
+        if block.isascii() and not _DOUBT.search(block):
+            *ended, last = block.decode("ascii").split("\n")
+            yield from map(Line, count(number), [*ended, last] if last else ended)
+        else:
+            yield from _lines(file, number, block, found)
+        number, begin = number + block.count(b"\n"), end
+
+
+def _lines(file: str, number: int, block: bytes, found: Findings) -> Iterator[Line]:
+    """Look at every line of a block in which something is not plain."""
+    *ended, last = block.split(b"\n")
+    for offset, raw in enumerate(ended):
+        yield from _line(file, number + offset, raw.removesuffix(b"\r"), found)
+    if last:
+        yield from _line(file, number + len(ended), last, found)
 
 
 def _line(file: str, number: int, raw: bytes, found: Findings) -> Iterator[Line]:

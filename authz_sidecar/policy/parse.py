@@ -47,10 +47,18 @@ class Parsed:
     """What the servers offer, as recorded in `tools.json`."""
 
 
-def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, conditions: Conditions = NONE) -> Parsed:
+def parse(
+    files: Mapping[str, bytes],
+    found: Findings,
+    *,
+    plain: bool = False,
+    conditions: Conditions = NONE,
+    lints: int | None = None,
+) -> Parsed:
     """Read all files of a policy and report every problem in them; never raises, whatever the bytes.
 
-    `plain` says that the subjects of `policy.csv` have no prefix, as in Casbin's examples.
+    `plain` says that the subjects of `policy.csv` have no prefix, as in Casbin's examples. With more than `lints` rules
+    nobody looks for rows that say the same.
     """
     tools = parse_tools(TOOLS, files[TOOLS], found) if TOOLS in files else Tools()
     whens = Whens(conditions, tools, found)
@@ -64,7 +72,7 @@ def parse(files: Mapping[str, bytes], found: Findings, *, plain: bool = False, c
     if shape is not None and (plain or not shape.own):
         said = parse_shaped(read_rows, shape, places, found, plain=plain)
     else:
-        rules, memberships = parse_rows(read_rows, places, found, whens)
+        rules, memberships = parse_rows(read_rows, places, found, whens, lints)
         said = Rules(rules=rules, memberships=memberships)
     scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
     tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
@@ -85,7 +93,7 @@ def parse_policy(
 
 
 def parse_rows(
-    rows: Iterable[Row], places: Columns, found: Findings, whens: Whens | None = None
+    rows: Iterable[Row], places: Columns, found: Findings, whens: Whens | None = None, lints: int | None = None
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
     """Turn rows of one or more files into rules and memberships."""
     rules: list[Rule] = []
@@ -105,7 +113,8 @@ def parse_rows(
             case kind:
                 message = f"unknown row kind {quote(kind)}, {names.expected(kind, ('p', 'g'))}"
                 found.error(row.file, row.line, row.fields[0].column, "unknown-row-kind", message)
-    _warn_duplicates(rules, places, found)
+    if lints is None or len(rules) <= lints:
+        _warn_duplicates(rules, places, found)
     check_memberships(memberships, places, found)
     return tuple(rules), tuple(memberships)
 

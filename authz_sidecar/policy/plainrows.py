@@ -35,9 +35,10 @@ def plain_rule(row: Row) -> Rule | None:
 
     It promises what the careful reader of all rows would give.
     """
-    if not isinstance(row.fields, Plain):
+    fields = row.fields
+    if type(fields) is not Plain:  # `isinstance` takes long for a kind of sequence
         return None
-    texts = row.fields.texts()
+    texts = fields.texts()
     if len(texts) != 6 or texts[0] != "p":
         return None
     effect = _EFFECTS.get(texts[5])

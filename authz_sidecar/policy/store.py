@@ -163,7 +163,7 @@ class PolicyStore:
         digest = await asyncio.to_thread(files.digest, found)
         if self._policy is not None and digest == self._digest:
             return self._keep(self._policy)
-        built = await build(found, self._setting)
+        built = await build(found, self._setting, hurry=self._policy is None)
         if built.policy is None:
             return await self._refuse(built.problems)
         if not confirm:
