@@ -23,6 +23,13 @@ class DeadlineGone(AuthzError):
     public = "the deadline passed before the question was read"
 
 
+class TooManyStreams(AuthzError):
+    """The listener holds as many streams as it may; questions still have room beside them."""
+
+    code = "streams"
+    public = "too many open streams; close some, or ask by Check"
+
+
 CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = MappingProxyType(
     {
         BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -31,6 +38,7 @@ CODES: Final[Mapping[type[BaseException], grpc.StatusCode]] = MappingProxyType(
         NotReady: grpc.StatusCode.UNAVAILABLE,
         RevocationUnsaved: grpc.StatusCode.UNAVAILABLE,
         RevocationsFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        TooManyStreams: grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -11,7 +11,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from authz_sidecar.errors import BadRequest
-from authz_sidecar.server.faults import DeadlineGone, Faults, Meter
+from authz_sidecar.server.faults import DeadlineGone, Faults, Meter, TooManyStreams
 from authz_sidecar.server.until import until
 
 # The stubs and grpcio describe messages and handlers as Any; nothing of that passes the servicers.
@@ -27,11 +27,16 @@ TIMED: Final = frozenset(
 class OutermostCatch(grpc.aio.ServerInterceptor):
     """Wraps the handlers of a server. It must be the only interceptor, since it keeps what it has wrapped."""
 
-    def __init__(self, *, faults: Faults, meter: Meter, stopping: asyncio.Event) -> None:
-        """Take what names faults, what counts, and the event that ends subscriptions."""
+    def __init__(self, *, faults: Faults, meter: Meter, stopping: asyncio.Event, streams: int = 512) -> None:
+        """Take what names faults, what counts, and the event that ends subscriptions.
+
+        `streams` bounds the streams open at once, whoever holds them: idle ones must never take the room of questions.
+        """
         self._faults = faults
         self._meter = meter
         self._stopping = stopping
+        self._streams = streams
+        self._open = 0
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -76,16 +81,28 @@ class OutermostCatch(grpc.aio.ServerInterceptor):
     def _subscription(self, rpc: str, behaviour: Any, parse: Any) -> Any:
         async def answer(data: bytes, context: Context) -> None:
             _check_deadline(context)
-            await until(self._stopping, _pour(behaviour(_parsed(parse, data), context), context))
+            with self._a_stream():
+                await until(self._stopping, _pour(behaviour(_parsed(parse, data), context), context))
 
         return self._caught(rpc, answer)
 
     def _stream(self, rpc: str, behaviour: Any, parse: Any) -> Any:
         async def answer(frames: AsyncIterator[bytes], context: Context) -> None:
             _check_deadline(context)
-            await _pour(behaviour(_all_parsed(parse, frames), context), context)
+            with self._a_stream():
+                await _pour(behaviour(_all_parsed(parse, frames), context), context)
 
         return self._caught(rpc, answer)
+
+    @contextmanager
+    def _a_stream(self) -> Iterator[None]:
+        if self._open >= self._streams:
+            raise TooManyStreams(f"{self._open} streams are open")
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
 
     def _caught(self, rpc: str, answer: Callable[[Any, Context], Awaitable[Any]]) -> Any:
         async def caught(given: Any, context: Context) -> Any:

@@ -219,3 +219,18 @@ async def test_the_admin_socket_does_not_serve_checks(serving: Running) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as told:
         await AuthorizationServiceStub(serving.admin_channel).Check(question(), timeout=5)
     assert told.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_idle_streams_never_take_the_room_of_questions(serving: Running) -> None:
+    stub = AuthorizationServiceStub(serving.channel)
+    held = [stub.WatchPolicy(pb.WatchPolicyRequest(), timeout=10) for _ in range(512)]
+    for watch in held:
+        await watch.read()
+    one_more = stub.WatchPolicy(pb.WatchPolicyRequest(), timeout=10)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await one_more.read()
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    answer = await stub.Check(pb.CheckRequest(token="t", method="tools/call", tool="x"), timeout=10)
+    assert answer.decision_id
+    for watch in held:
+        watch.cancel()
