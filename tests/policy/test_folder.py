@@ -56,8 +56,10 @@ def test_problems_and_repetitions_name_their_file(tmp_path: Path) -> None:
     parse(files.read(tmp_path), found)
     assert [str(problem) for problem in found.problems] == [
         "policy.d/a.csv:2:21: unknown effect `permit`, expected `allow` or `deny`",
-        "policy.d/b.csv:1:4: membership cycle: `role:a` (line 1) → `role:b` (policy.d/c.csv:1) → `role:a`, "
-        "remove one of these rows",
+        (
+            "policy.d/b.csv:1:4: membership cycle: `role:a` (line 1) → `role:b` (policy.d/c.csv:1) → `role:a`, "
+            "remove one of these rows"
+        ),
     ]
     assert "policy.d/a.csv:1:1: says the same as policy.csv:1" in map(str, found.warnings)
 

@@ -152,7 +152,9 @@ def test_a_config_map_is_swapped_as_a_whole() -> None:
             config_map(ground.policies, "2", files | {"policy.csv": files["policy.csv"] + NOOR.encode()})
             until(lambda: allowed(ground, "noor", "create_ticket"))
             live = status(ground)["policy_revision"]
-            config_map(ground.policies, "3", files | {"policy.csv": files["policy.csv"].replace(b" deny\n", b" Deny\n")})
+            config_map(
+                ground.policies, "3", files | {"policy.csv": files["policy.csv"].replace(b" deny\n", b" Deny\n")}
+            )
             found = becomes(ground, lambda state: state["stale"])
             assert found["policy_revision"] == live
             assert [problem["code"] for problem in found["problems"]] == ["unknown-effect"]
