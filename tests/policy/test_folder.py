@@ -1,6 +1,7 @@
 """A directory of many policy files: read in the order of their names, each named in problems, all in the revision."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,22 @@ async def test_a_folder_that_held_most_rows_and_is_gone_waits_for_a_person(tmp_p
     await store.load()
     (policies / "policy.d/people.csv").unlink()
     assert isinstance(await store.load(), NeedsConfirmation)
+
+
+@pytest.mark.parametrize("name", ["policy.csv", "scopes.csv", "policy.d/a.csv", "policy.d"])
+def test_what_this_user_may_not_read_is_refused(name: str) -> None:
+    """A scope file or a file with denials that cannot be read must not count as none, also where tests run as root."""
+    with tempfile.TemporaryDirectory() as made:
+        directory = write(Path(made), BASE | {"scopes.csv": b"server,method,tool,scopes\n"})
+        folder(directory, a="p, user:eve, *, *, *, deny\n")
+        directory.chmod(0o755)
+        (directory / name).chmod(0)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65_534)
+        try:
+            assert [(one.file.rstrip("/"), one.code) for one in refused(directory)] == [(name, "unreadable")]
+        finally:
+            if root:
+                os.seteuid(0)
+            (directory / name).chmod(0o700)
