@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz_sidecar.engines.casbin import PycasbinEngine
-from authz_sidecar.engines.index import IndexEngine, Step, find
+from authz_sidecar.engines.index import IndexEngine, Memory, Step, find
 from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules
@@ -105,3 +105,50 @@ def test_beginnings_cost_one_look_up_for_each_length() -> None:
     assert len(step.beginnings) == 1
     assert find([step], ("tool0042x",)) == [42]
     assert find([step], ("tool",)) == []
+
+
+async def test_many_rows_of_one_kind_are_a_table_before_anybody_asks() -> None:
+    lines = [("role:a", "ops", "tools/call", f"tool{n}", "allow") for n in range(150)]
+    policy = IndexEngine().compile(rows(*lines, ("role:b", "ops", "tools/call", "tool1", "deny")))
+    kinds = {key[0]: type(some) for key, some in policy._literal.items()}
+    assert kinds == {"role:a": Step, "role:b": list}
+    verdict = await policy.judge(frozenset({"role:a", "role:b"}), "ops", "tools/call", "tool1")
+    assert ([rule.line for rule in verdict.allows], [rule.line for rule in verdict.denies]) == ([2], [151])
+
+
+def test_a_memory_that_is_full_begins_anew() -> None:
+    memory = Memory[str, int](room=10)
+    assert memory.keep("a", 1, 6) == 1
+    assert memory.keep("b", 2, 4) == 2
+    assert memory.known == {"a": 1, "b": 2}
+    assert memory.keep("c", 3, 1) == 3
+    assert memory.known == {"c": 3}
+
+
+async def test_what_is_remembered_and_what_is_forgotten_changes_no_answer() -> None:
+    policy = IndexEngine().compile(
+        rows(("role:*", "*", "tools/*", "t*", "allow"), ("user:ann", "ops", "*", "t", "deny"))
+    )
+    question = frozenset({"user:ann", "role:a"}), "ops", "tools/call", "t"
+    first = await policy.judge(*question)
+    assert await policy.judge(*question) is first
+    policy.forget()
+    assert await policy.judge(*question) == first
+
+
+async def test_a_hundred_thousand_members_and_a_thousand_deep_chain_get_the_plain_answers() -> None:
+    chain = [(f"role:{depth}", f"role:{depth + 1}") for depth in range(1_000)]
+    members = [(f"user:{n}", f"role:{n % 1_000}") for n in range(100_000)]
+    rules = rows(
+        *chain,
+        *members,
+        ("role:1000", "ops", "tools/call", "read", "allow"),
+        ("role:700", "ops", "tools/call", "read", "deny"),
+        ("role:3", "*", "tools/call", "re*", "allow"),
+    )
+    plain, index = PlainEngine().compile(rules), IndexEngine().compile(rules)
+    for n in (0, 3, 4, 700, 701, 999, 99_999):
+        question = frozenset({f"user:{n}"}), "ops", "tools/call", "read"
+        verdict = await index.judge(*question)
+        assert verdict == plain.verdict(*question)
+        assert bool(verdict) is (n % 1_000 > 700)

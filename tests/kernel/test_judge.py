@@ -1,12 +1,17 @@
 """What the decision is, for every kind of method, caller and row."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
+from authz_sidecar.engines.index import IndexEngine
+from authz_sidecar.judge import judge
 from authz_sidecar.methods import METHODS, Kind
-from authz_sidecar.model import Reason
-from authz_sidecar.rules import Rules
+from authz_sidecar.model import Question, Reason
+from authz_sidecar.rules import Rules, ScopeHierarchy
 from authz_sidecar.testing.cases import rows
-from tests.kernel.house import ask, caller, lines, scoped
+from tests.kernel.house import OPS, ask, caller, lines, policy, scoped
 
 A = "allow"
 D = "deny"
@@ -281,3 +286,26 @@ def test_an_agent_needs_the_right_to_a_list_entry_too() -> None:
     who = caller("user:ann", agent="agent:bot")
     assert ask(policy, who, "tools/list", "read")
     assert not ask(policy, who, "tools/list", "write")
+
+
+@pytest.mark.parametrize("method", ["tools/call", "tools/list", "ping"])
+def test_a_user_who_is_called_like_a_role_of_a_policy_without_prefixes_is_refused(method: str) -> None:
+    rules = replace(rows(("user:ann", "*", "*", "*", "allow")), namesakes=frozenset({"user:ann"}))
+    decision = ask(rules, caller("user:ann"), method, "read")
+    assert (decision.allowed, decision.reason) == (False, Reason.TOKEN_CLAIM_MISSING)
+    assert ask(rules, caller("user:bob"), "ping", "").allowed
+    assert ask(rules, caller(None, client="client:ann"), "ping", "").allowed
+
+
+def test_a_list_shows_what_may_be_called_by_way_of_a_group_of_tools() -> None:
+    rules = rows(("g2", "read", "in", "reading"), ("user:ann", "ops", "*", "reading", "allow"))
+    decision = asyncio.run(
+        judge(
+            policy(rules, IndexEngine().compile(rules)),
+            caller(),
+            OPS,
+            Question(method="tools/list", tool="read"),
+            ScopeHierarchy(),
+        )
+    )
+    assert decision.allowed
