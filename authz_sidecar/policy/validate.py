@@ -11,7 +11,7 @@ from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.names import closest
 from authz_sidecar.policy.parse import POLICY, Parsed
 from authz_sidecar.policy.qualify import check_names
-from authz_sidecar.rules import Effect, Pattern, Rule, ScopeRow
+from authz_sidecar.rules import Effect, Membership, Pattern, Rule, ScopeRow
 
 _NOTIFICATIONS: Final = "notifications/"
 _SUSPECT: Final = frozenset({Kind.PASS, Kind.LIST})
@@ -31,6 +31,8 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
     for rule in rules.rules:
         breathe()
         check.row(rule, (2, 3), opens=rule.effect is Effect.DENY)
+    for membership in rules.memberships:
+        check.held(membership)
     for scope_row in rules.scopes:
         check.row(scope_row, (0, 1), opens=True)
     check.expectations()
@@ -64,6 +66,13 @@ class _Check:
         elif kinds == {Kind.LIST} and isinstance(row, ScopeRow):
             message = f"{quote(str(row.method))} shows what could be called whatever the scopes; this row does nothing"
             self._found.warn(row.source, row.line, method_column, "scope-on-list", message)
+
+    def held(self, row: Membership) -> None:
+        """Look at the server of a role that is held on one: a typo there loses the denies of the role."""
+        if row.server is not None and row.server not in self._servers:
+            message = f"no configured server is called {quote(row.server)}{_near(Pattern(row.server), self._servers)}"
+            column = self._parsed.places[row.source, row.line][3]
+            self._found.error(row.source, row.line, column, "unknown-server", message)
 
     def _meaning(self, row: Rule | ScopeRow) -> tuple[bool, frozenset[str], frozenset[Kind]]:
         """Say whether some server is meant, what methods of their own those have, and how the row's are judged."""

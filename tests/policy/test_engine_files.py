@@ -142,3 +142,13 @@ async def test_more_rules_than_can_be_linted_quickly_are_not_and_it_is_said(
     assert [warning.code for warning in outcome.warnings] == ["not-linted"]
     report = await check(tmp_path / "policies", engine=LinearEngine(), servers=SERVERS)
     assert "duplicate-row" in {warning.code for warning in report.warnings}
+
+
+def test_a_role_on_a_server_that_nobody_configured_is_an_error(tmp_path: Path) -> None:
+    domains = model("sub, dom, obj", "g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj", g="g = _, _, _")
+    rows = "p, role:a, ops-assistant, x, allow\ng, user:a, role:a, ops-asistant\ng, user:a, role:a, ops-assistant\n"
+    write(tmp_path, {"model.conf": domains, "policy.csv": rows})
+    (problem,) = checked(tmp_path, IndexEngine()).problems
+    assert str(problem) == (
+        "policy.csv:2:20: no configured server is called `ops-asistant`, did you mean `ops-assistant`"
+    )
