@@ -186,7 +186,7 @@ def measure(size: int, rounds: int) -> None:
             for name, found in loads.items():
                 found.append(apart(name, directory))
         medians = {name: statistics.median(float(str(one["time"])) for one in found) for name, found in loads.items()}
-        for name, title in (("ours", "authz-sidecar: parse, check, lint, compile, keep"), ("casbins", "pycasbin")):
+        for name, title in (("ours", "authz-sidecar: parse, check, compile, keep"), ("casbins", "pycasbin")):
             kept, peak = (float(str(loads[name][-1][key])) - base for key in ("kept", "peak"))
             print(f"{title:>50} {medians[name]:>7.2f} s {kept:>7.0f} MB ({peak:.0f})")
         print(f"load, ours / pycasbin: {medians['ours'] / medians['casbins']:.2f}")

@@ -1,6 +1,6 @@
 """Lets several engines decide together. Whatever the mode, a deny of any that is asked wins, and an error denies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
@@ -18,6 +18,13 @@ class ComposedPolicy:
     def __init__(self, mode: Mode, policies: Sequence[CompiledPolicy]) -> None:
         """Take who decides."""
         self._mode, self._policies = mode, tuple(policies)
+
+    def pieces(self) -> Iterator[Iterable[object]]:
+        """Give what the policies are made of, as far as they say."""
+        for policy in self._policies:
+            made = getattr(policy, "pieces", None)
+            if made is not None:
+                yield from made()
 
     async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Give the rules of all that were asked.

@@ -26,6 +26,11 @@ class EndingPolicy:
         self._ends: Final = tuple(row.until for row in rules.memberships if row.until is not None)
         self._above: Final = _above(rules) if self._ends else MappingProxyType({})
 
+    @property
+    def inner(self) -> CompiledPolicy:
+        """Give the policy over all rows."""
+        return self._compiled
+
     async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
         """Find the rules as the compiled policy does, without the allowing ones that have ended."""
         verdict = await self._compiled.judge(subjects, server, method, tool)

@@ -54,7 +54,8 @@ def gently(*, hurry: bool = False) -> Iterator[None]:
 
 def pieces(policy: Policy) -> list[list[object]]:
     """Take hold of everything large in a policy. Nothing is changed: somebody may still ask it."""
-    made = getattr(policy.compiled, "pieces", None)
+    compiled = getattr(policy.compiled, "inner", policy.compiled)
+    made = getattr(compiled, "pieces", None)
     return [list(policy.rules.rules), list(policy.rules.memberships), *(map(list, made()) if made else ())]
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
-from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns
 from authz_sidecar.policy.csvrows import Plain, Row
+from authz_sidecar.policy.names import Misspelt
+from authz_sidecar.policy.names import pattern as _pattern
+from authz_sidecar.policy.names import subject as _subject
+from authz_sidecar.policy.tables import tool as _tool
 from authz_sidecar.rules import Effect, Rule
 
+_WHOLE: Final = 6
 _EFFECTS: Final = {effect.value: effect for effect in Effect}
 
 
@@ -35,26 +39,24 @@ def plain_rule(row: Row) -> Rule | None:
 
     It promises what the careful reader of all rows would give.
     """
-    fields = row.fields
+    file, line, text, fields, until = row
     if type(fields) is not Plain:  # `isinstance` takes long for a kind of sequence
         return None
     texts = fields.texts()
-    if len(texts) != 6 or texts[0] != "p":
+    if len(texts) != _WHOLE or texts[0] != "p" or texts[5] not in _EFFECTS:
         return None
-    effect = _EFFECTS.get(texts[5])
-    if effect is None:
-        return None
+    _, subject, server, method, tool, effect = texts
     try:
         return Rule(
-            subject=names.subject(texts[1]),
-            server=names.pattern(texts[2]),
-            method=names.pattern(texts[3]),
-            tool=tables.tool(texts[4], texts[3]),
-            effect=effect,
-            source=row.file,
-            line=row.line,
-            text=row.text,
-            until=row.until,
+            subject=_subject(subject),
+            server=_pattern(server),
+            method=_pattern(method),
+            tool=_tool(tool, method),
+            effect=_EFFECTS[effect],
+            source=file,
+            line=line,
+            text=text,
+            until=until,
         )
-    except names.Misspelt:
+    except Misspelt:
         return None

@@ -77,11 +77,12 @@ class _Check:
     def _meaning(self, row: Rule | ScopeRow) -> tuple[bool, frozenset[str], frozenset[Kind]]:
         """Say whether some server is meant, what methods of their own those have, and how the row's are judged."""
         key = (row.server, row.method)
-        if key not in self._seen:
+        known_before = self._seen.get(key)
+        if known_before is None:
             meant = [server for name, server in self._servers.items() if row.server.matches(name)]
             known = frozenset[str]().union(*(server.methods for server in meant))
-            self._seen[key] = bool(meant), known, frozenset(_kinds(row.method, known))
-        return self._seen[key]
+            known_before = self._seen[key] = bool(meant), known, frozenset(_kinds(row.method, known))
+        return known_before
 
     def expectations(self) -> None:
         """Look at what the policy's tests name: one that asks about nothing would hold for ever."""

@@ -1,6 +1,7 @@
 """The Cedar engine: the sample policy, places of mistakes, and no doubt that becomes a yes."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from authz_sidecar.engines.statements import statements, tokens
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
 from authz_sidecar.model import Server
 from authz_sidecar.policy.check import Report, check
+from authz_sidecar.policy.outcomes import Applied, Refused
 from authz_sidecar.rules import Rules, Verdict
 from authz_sidecar.testing.cases import rows
+from tests.policy.plainly import make_store
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples" / "cedar_policy"
@@ -63,6 +66,27 @@ def test_an_expectation_that_fails_names_the_policy_that_decided(tmp_path: Path)
     )
     (problem,) = checked(tmp_path).problems
     assert 'by engine.d/p.cedar:2 `@id("all") permit (principal, action, resource);`' in problem.message
+
+
+async def test_an_edit_is_live_at_once_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+    directory = shutil.copytree(SAMPLE, tmp_path / "policies")
+    store = make_store(tmp_path, engine=CedarEngine())
+    assert isinstance(await store.load(), Applied)
+    path = directory / "engine.d" / "policy.cedar"
+    text = path.read_text()
+    path.write_text(text + "permit (principal, action resource);\n")
+    outcome = await store.load()
+    assert isinstance(outcome, Refused)
+    last = text.count("\n") + 1
+    assert [str(problem) for problem in outcome.problems] == [
+        f"engine.d/policy.cedar:{last}:27: cedar cannot read this: unexpected token `resource`"
+    ]
+    vera = frozenset({"user:vera"}), "ops-assistant", "tools/call", "list_tickets"
+    assert await store.current.compiled.judge(*vera)
+    path.write_text(text + 'forbid (principal in Role::"viewer", action, resource);\n')
+    (directory / "expectations.csv").write_text("subjects,server,method,tool,scopes,args,expect\n")
+    assert isinstance(await store.load(), Applied)
+    assert [rule.line for rule in (await store.current.compiled.judge(*vera)).denies] == [last]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ import pytest
 
 from authz_sidecar import breath
 from authz_sidecar.breath import breathe, breathing
+from authz_sidecar.engines.compose import ComposedPolicy
 from authz_sidecar.engines.index import IndexEngine
 from authz_sidecar.model import Revision
 from authz_sidecar.policy import gently as module
+from authz_sidecar.policy.ending import EndingPolicy
 from authz_sidecar.policy.gently import gently, let_go, pieces, settle
-from authz_sidecar.ports import Policy
+from authz_sidecar.ports import CompiledPolicy, Policy
 from authz_sidecar.rules import Rules
 from authz_sidecar.testing.cases import rows
 from tests.policy.plainly import LinearEngine
@@ -102,6 +104,17 @@ def test_every_table_of_an_index_is_a_piece() -> None:
     held = [piece for some in pieces(old) for piece in some]
     assert ("user:ann", "ops", "tools/call") in held
     assert READ.memberships[0] in held
+
+
+@pytest.mark.parametrize("wrapped", ["ending", "composed"])
+def test_the_pieces_of_a_policy_inside_another_are_found(wrapped: str) -> None:
+    compiled: CompiledPolicy = IndexEngine().compile(READ)
+    if wrapped == "ending":
+        compiled = EndingPolicy(compiled, READ, lambda: 0.0)
+    else:
+        compiled = ComposedPolicy("any", [compiled, LinearEngine().compile(READ)])
+    held = [piece for some in pieces(Policy(revision=Revision("x"), rules=READ, compiled=compiled)) for piece in some]
+    assert ("user:ann", "ops", "tools/call") in held
 
 
 @pytest.mark.parametrize(("size", "frozen"), [(10, False), (5_000, True)], ids=["small", "large"])
