@@ -121,11 +121,16 @@ def each(file: str, data: bytes, found: Findings, *, ends: bool = False) -> Iter
         plain = line.text.isascii() and not _DOUBTFUL.search(line.text)
         fields = Plain(line.text) if plain else _fields(file, line, found)
         if fields is not None:
-            yield Row(file, line.number, " ".join(line.text.split()), fields, until.take(line.number))
+            folded = line.text if plain and _is_folded(line.text) else " ".join(line.text.split())
+            yield Row(file, line.number, folded, fields, until.take(line.number))
     until.close()
     if data and not data.endswith(b"\n"):
         last = data.count(b"\n") + 1
         found.warn(file, last, 0, "no-line-end", "the last line has no line end, the file may be cut short")
+
+
+def _is_folded(text: str) -> bool:
+    return "  " not in text and text[0] != " " and text[-1] != " "
 
 
 def _fields(file: str, line: Line, found: Findings) -> tuple[Field, ...] | None:

@@ -99,6 +99,7 @@ def scopes(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+@lru_cache(KEPT)
 def check_uri(found: Pattern) -> None:
     """Refuse a resource URI that two readers could resolve differently (CVE-2019-9901). Raises `Misspelt`."""
     unsafe = _UNSAFE.search(found.text)

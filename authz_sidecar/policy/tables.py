@@ -1,7 +1,7 @@
 """Turns the files that begin with a header, `scopes.csv` and `expectations.csv`, into checked rows."""
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 from authz_sidecar.model import Reason
@@ -78,11 +78,10 @@ def parse_expectations(file: str, data: bytes, places: Columns, found: Findings)
     return tuple(rows)
 
 
-@lru_cache(names.KEPT)
 def tool(text: str, method: str) -> Pattern:
     """Read the tool field of a row for this method; URIs must be such that everybody resolves them alike."""
     found = names.pattern(text)
-    if method.startswith(("resources/", "subscriptions/")) or "://" in found.text:
+    if "://" in text or method.startswith(("resources/", "subscriptions/")):
         names.check_uri(found)
     return found
 

@@ -28,8 +28,14 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
     if not rules.size and not rules.sources and not found.problems:
         found.warn(POLICY, 0, 0, "empty-policy", "has no p rows, so everything is denied")
     check = _Check(parsed, servers, found)
+    sound: set[tuple[int, int]] = set()  # ids: most rows share their patterns, and ids are quick to look up
     for rule in rules.rules:
         breathe()
+        if (id(rule.server), id(rule.method)) in sound:
+            continue
+        if check.is_sound(rule):
+            sound.add((id(rule.server), id(rule.method)))
+            continue
         check.row(rule, (2, 3), opens=rule.effect is Effect.DENY)
     for membership in rules.memberships:
         check.held(membership)
@@ -45,11 +51,16 @@ class _Check:
         self._parsed, self._servers, self._found = parsed, servers, found
         self._seen: dict[tuple[Pattern, Pattern], tuple[bool, frozenset[str], frozenset[Kind]]] = {}
 
+    def is_sound(self, row: Rule | ScopeRow) -> bool:
+        """Say whether there is nothing to report."""
+        served, _, kinds = self._meaning(row)
+        return served and bool(kinds) and not kinds & _SUSPECT
+
     def row(self, row: Rule | ScopeRow, fields: tuple[int, int], *, opens: bool) -> None:
         """Look at the server and the method of a row."""
-        served, known, kinds = self._meaning(row)
-        if served and kinds and not kinds & _SUSPECT:
+        if self.is_sound(row):
             return
+        served, known, kinds = self._meaning(row)
         tell = self._found.error if opens else self._found.warn
         columns = self._parsed.places[row.source, row.line]
         server_column, method_column = (columns[index] for index in fields)
