@@ -19,13 +19,17 @@ $(VENV)/.python:
 # What running needs; `.dev` adds what checking and testing need. Both come from hashed lists.
 $(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
 	@echo "Setting up $(VENV) (once, about half a minute) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@echo "Setting up the tools for checks and tests (once, about a minute) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.fuzz $(VENV)/.browser: $(VENV)/.%: $(VENV)/.dev requirements/%.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$*.txt
 	@touch $@
 
 .PHONY: check
@@ -65,6 +69,7 @@ lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis --extra gateway pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+	for group in fuzz browser; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
 
 .PHONY: clean
 clean: ## Remove the environment and everything that runs left behind
@@ -83,9 +88,13 @@ test-clients: $(VENV)/.dev ## Node.js and Go programs call a live sidecar (needs
 	$(BIN)/python -m pytest -m clients
 
 # Each needs a real part from the machine's packages; `.ci/run` installs them.
-.PHONY: test-redis test-providers test-libreoffice test-postgres
-test-redis test-providers test-libreoffice test-postgres: $(VENV)/.dev
+.PHONY: test-redis test-providers test-libreoffice test-postgres test-matrix test-conformance
+test-redis test-providers test-libreoffice test-postgres test-matrix test-conformance: $(VENV)/.dev
 	$(BIN)/python -m pytest -m $(@:test-%=%)
+
+.PHONY: test-browser
+test-browser: $(VENV)/.browser ## Log in, consent and decline in a real Chromium
+	$(BIN)/python -m pytest -m browser
 
 .PHONY: test-all
 test-all: test test-clients test-redis test-providers test-libreoffice test-postgres demo ## Everything: test, other languages, real servers, the demo
@@ -95,7 +104,7 @@ mutate-tokens: $(VENV)/.dev ## Delete each check of the token verifier once; a t
 	$(BIN)/python -m tests.tokens.mutate
 
 .PHONY: fuzz
-fuzz: $(VENV)/.dev ## Attack the verifier and the engines at random, FUZZ_SECONDS each (default 600)
+fuzz: $(VENV)/.fuzz ## Attack the verifier and the engines at random, FUZZ_SECONDS each (default 600)
 	$(BIN)/python -m tests.tokens.fuzz $${FUZZ_SECONDS:-600}
 	$(BIN)/python -m tests.engines.differential --seconds $${FUZZ_SECONDS:-600}
 
