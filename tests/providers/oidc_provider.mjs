@@ -1,10 +1,11 @@
 // An OpenID provider on loopback for tests: client_credentials, JWT access tokens, keys that can be rotated.
 // Prints its issuer as one line of JSON. `POST /-/keys` with {"sign": n, "publish": [n, …]} changes its keys.
+// With `fresh`, its answers to GET may be kept for so many seconds.
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import Provider from 'oidc-provider';
 
-const [, , audience, algorithm = 'ES256', lifetime = '120'] = process.argv;
+const [, , audience, algorithm = 'ES256', lifetime = '120', fresh = ''] = process.argv;
 const kinds = { ES256: ['ec', { namedCurve: 'P-256' }], RS256: ['rsa', { modulusLength: 2048 }] };
 
 const made = [];
@@ -55,6 +56,7 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   let answer = provider(issuer, [0]).callback();
   server.on('request', (request, response) => {
+    if (fresh && request.method === 'GET') response.setHeader('cache-control', `public, max-age=${fresh}`);
     if (request.method !== 'POST' || request.url !== '/-/keys') return answer(request, response);
     let body = '';
     request.on('data', (part) => { body += part; });

@@ -66,10 +66,15 @@ class RealProvider:
 
 
 @asynccontextmanager
-async def running(program: Path, *, audience: str, algorithm: str) -> AsyncIterator[RealProvider]:
-    """Run it until the block ends; it ends with its standard input, too."""
+async def running(
+    program: Path, *, audience: str, algorithm: str, lifetime: int = 120, fresh: int | None = None
+) -> AsyncIterator[RealProvider]:
+    """Run it until the block ends; it ends with its standard input, too.
+
+    Tokens live `lifetime` seconds; with `fresh`, it says for how many seconds its key set may be kept.
+    """
     process = await asyncio.create_subprocess_exec(
-        *("node", str(program), audience, algorithm),
+        *("node", str(program), audience, algorithm, str(lifetime), "" if fresh is None else str(fresh)),
         cwd=program.parent,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
