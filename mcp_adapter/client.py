@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address
 from os import geteuid
 from pathlib import Path
@@ -13,14 +13,12 @@ from weakref import WeakKeyDictionary
 import grpc
 import grpc.aio
 
-from authz_sidecar.events import RuleLine
-from authz_sidecar.wire import authz_pb2 as wire
 from authz_sidecar.wire.authz_pb2_grpc import AuthorizationServiceStub
-from mcp_adapter.pdp import LARGEST_BATCH, Answer, Decision, Fault, Item, Unanswered
-from mcp_adapter.principal import Principal
+from mcp_adapter.pdp import LARGEST_BATCH, Answer, Fault, Item, Unanswered
+from mcp_adapter.wording import answer, question, questions
 
 _LONGEST_UNIX_PATH: Final = 107
-_FAULTS: Final = {
+FAULTS: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: Fault.INVALID,
     grpc.StatusCode.UNAVAILABLE: Fault.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: Fault.TIMEOUT,
@@ -67,30 +65,17 @@ class SidecarClient:
 
     async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
         """Ask about one item; raises `Unanswered` when there is no answer."""
-        response = await self._call(
-            "Check",
-            wire.CheckRequest(
-                token=token,
-                method=item.method,
-                tool=item.tool,
-                server=server,
-                arguments_json=item.arguments,
-                request_id=request_id,
-            ),
-        )
-        return _answer(response, [response])
+        response = await self._call("Check", question(token, item, server=server, request_id=request_id))
+        return answer(response, [response])
 
     async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
         """Ask about 1 to 1,000 items; raises `Unanswered` when not every one has an answer."""
         if not 1 <= len(items) <= LARGEST_BATCH:
             raise Unanswered(Fault.INVALID, f"{len(items)} items in one batch, expected 1 to {LARGEST_BATCH}")
-        asked = [wire.CheckBatchItem(method=i.method, tool=i.tool, arguments_json=i.arguments) for i in items]
-        response = await self._call(
-            "CheckBatch", wire.CheckBatchRequest(token=token, server=server, items=asked, request_id=request_id)
-        )
+        response = await self._call("CheckBatch", questions(token, items, server=server, request_id=request_id))
         if len(response.results) != len(items):
             raise Unanswered(Fault.INTERNAL, f"{len(response.results)} answers to {len(items)} items")
-        return _answer(response, response.results)
+        return answer(response, response.results)
 
     async def close(self) -> None:
         """Close the channel of the running loop; the next question opens it again."""
@@ -104,7 +89,7 @@ class SidecarClient:
         try:
             return await getattr(stub, rpc)(request, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            fault = _FAULTS.get(error.code(), Fault.INTERNAL)
+            fault = FAULTS.get(error.code(), Fault.INTERNAL)
             raise Unanswered(fault, error.details() or error.code().name.lower()) from None
         except grpc.aio.UsageError as error:  # the channel was closed while we asked
             raise Unanswered(Fault.UNAVAILABLE, str(error)) from None
@@ -160,42 +145,3 @@ def _credentials(ca: Path | None, cert: Path | None, key: Path | None) -> grpc.C
     if (cert is None) is not (key is None):
         raise ValueError("`cert` and `key` belong together: give both or neither")
     return grpc.ssl_channel_credentials(*(None if file is None else file.read_bytes() for file in (ca, key, cert)))
-
-
-def _answer(head: Any, results: Iterable[Any]) -> Answer:
-    return Answer(
-        decisions=tuple(map(_decision, results)),
-        principal=_principal(head.principal) if head.HasField("principal") else None,
-        revision=head.policy_revision,
-        decision_id=head.decision_id,
-        expires_at=head.token_expires_at.seconds + head.token_expires_at.nanos / 1e9,
-        observe=head.mode == wire.MODE_OBSERVE,
-    )
-
-
-def _decision(result: Any) -> Decision:
-    return Decision(
-        allowed=result.allowed,
-        reason=_reason(result.reason),
-        message=result.message,
-        rules=tuple(RuleLine(source=r.source, line=r.line, text=r.text, allow=r.allow) for r in result.rules),
-        required_scopes=tuple(result.required_scopes),
-    )
-
-
-def _reason(number: int) -> str:
-    known = wire.Reason.DESCRIPTOR.values_by_number.get(number)
-    # A newer sidecar may know reasons that we do not; what is allowed or not does not depend on the word.
-    return known.name.removeprefix("REASON_").lower() if known is not None else f"reason_{number}"
-
-
-def _principal(found: Any) -> Principal:
-    return Principal(
-        issuer=found.issuer,
-        subject=found.subject,
-        client_id=found.client_id,
-        actor=found.actor,
-        subjects=tuple(found.subjects),
-        scopes=tuple(found.scopes),
-        token_id=found.token_id,
-    )

@@ -112,7 +112,7 @@ class Sidecar:
         self.metrics = Metrics(servers=servers, methods=extra)
         self._known = known(config, tell=KeyTelling(self.metrics), asked=AskTelling(self.metrics.introspected))
         issuers = self._known.issuers
-        new_id = new_ids()
+        self.new_id = new_id = new_ids()
         self._ledger = open_ledger(config)
         self._sourced = sourced(config)
         self.store = PolicyStore(
@@ -133,7 +133,7 @@ class Sidecar:
         self.revocations = revocations(config, learned(self._ledger.admin))
         self.revokes = Audited(self.revocations, self._ledger.admin)
         self._shadow = self._tried_out(config)
-        decider = Decider(
+        self.decider = Decider(
             policies=self.store,
             verifier=Unrevoked(JwtVerifier(issuers, clock=time.time, opaque=self._known.opaque), self.revocations),
             log=CountedLog(self._ledger, self.metrics),
@@ -145,7 +145,7 @@ class Sidecar:
         )
         self._engine = engine.name
         self._development = tuple(one.alias for one in issuers if one.development)
-        desk = Desk(
+        self.desk = desk = Desk(
             store=self.store,
             epochs=self.revocations.changes,
             engine=engine.name,
@@ -154,7 +154,7 @@ class Sidecar:
             troubles=self._known.problems,
         )
         self._grpc = GrpcServer(
-            decider=decider,
+            decider=self.decider,
             news=desk,
             meter=self.metrics,
             new_id=new_id,

@@ -14,7 +14,7 @@ from authz_sidecar.server.codec import Limits
 from authz_sidecar.server.faults import Faults, Meter
 from authz_sidecar.server.reports import Admin, PolicyNews, Revoking
 from authz_sidecar.server.revocations import MOST_LISTED, to_message, to_order
-from authz_sidecar.server.stream import Interleave
+from authz_sidecar.server.stream import MORE, Interleave
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
 
@@ -57,19 +57,21 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
         query = codec.to_query(request, self._limits)
         return codec.to_response(query, await self._decider.decide(query))
 
-    async def CheckBatch(self, request: pb.CheckBatchRequest, context: Context) -> pb.CheckBatchResponse:
+    async def CheckBatch(self, request: pb.CheckBatchRequest, context: "Context | None") -> pb.CheckBatchResponse:
         """Answer many questions about one token by one revision."""
         query = codec.to_batch(request, self._limits)
         return codec.to_batch_response(query, await self._decider.decide(query))
 
     async def CheckStream(self, request_iterator: AsyncIterator[pb.CheckStreamRequest], context: Context) -> None:
         """Answer many callers' questions as they come."""
+        await context.send_initial_metadata((MORE,))
         stream = Interleave(
             lambda request: self.Check(request, None),
             faults=self._faults,
             meter=self._meter,
             stopping=self._stopping,
             in_flight=self._in_flight,
+            packs=MORE in tuple(context.invocation_metadata() or ()),
         )
         await stream.run(request_iterator, context.write)
 
