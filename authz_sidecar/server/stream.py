@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,10 @@ from authz_sidecar.server.until import until
 from authz_sidecar.wire import authz_pb2 as pb
 
 RPC: Final = "/authz.v1.AuthorizationService/CheckStream"
+MORE: Final = ("authz-stream", "more")
+"""Who has this in its metadata can read `more` than one question or answer in a message."""
+MOST: Final = 64
+"""Questions or answers of one message."""
 
 Ask = Callable[[pb.CheckRequest], Awaitable[pb.CheckResponse]]
 Write = Callable[[pb.CheckStreamResponse], Awaitable[None]]
@@ -28,12 +32,15 @@ class _Ready:
 class Interleave:
     """One stream. Made anew for each, so that two streams share nothing."""
 
-    def __init__(self, ask: Ask, *, faults: Faults, meter: Meter, stopping: asyncio.Event, in_flight: int) -> None:
-        """Take what answers one question, and how many may be under way at once."""
+    def __init__(
+        self, ask: Ask, *, faults: Faults, meter: Meter, stopping: asyncio.Event, in_flight: int, packs: bool = False
+    ) -> None:
+        """Take what answers one question, how many may be under way at once, and whether the caller reads `more`."""
         self._ask = ask
         self._faults = faults
         self._meter = meter
         self._stopping = stopping
+        self._most = MOST if packs else 1
         # INVARIANT: room is given back only when an answer was written, so that a caller who never reads stops us
         # reading, too, and cannot fill our memory.
         self._room = asyncio.Semaphore(in_flight)
@@ -47,16 +54,26 @@ class Interleave:
         reader.add_done_callback(lambda _: self._ready.put_nowait(None))
         try:
             while (item := await self._ready.get()) is not None:
-                await write(item.response)
-                if item.holds:
-                    self._under_way.discard(item.response.request_id)
-                self._room.release()
+                items = [item, *self._waiting()]
+                await write(_packed(items))
+                for written in items:
+                    if written.holds:
+                        self._under_way.discard(written.response.request_id)
+                    self._room.release()
             reader.result()
         finally:
             left = [reader, *self._tasks]
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    def _waiting(self) -> Iterator[_Ready]:
+        """Take what else can go in the same message."""
+        for _ in range(min(self._most - 1, self._ready.qsize())):
+            if (item := self._ready.get_nowait()) is None:
+                self._ready.put_nowait(None)  # the end: it was put last, and stays last
+                return
+            yield item
 
     async def _read_all(self, requests: AsyncIterator[pb.CheckStreamRequest]) -> None:
         await until(self._stopping, self._read(requests))
@@ -69,16 +86,25 @@ class Interleave:
                 request = await anext(requests)
             except StopAsyncIteration:
                 return
-            name = request.check.request_id
-            if not name:
-                self._refuse(name, BadRequest("`request_id` is empty, expected one for each question on a stream"))
-            elif name in self._under_way:
-                self._refuse(name, BadRequest("`request_id` is that of a question still in flight"))
-            else:
-                self._under_way.add(name)
-                task = asyncio.create_task(self._answer(request.check))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self._take(request.check)
+            for at, check in enumerate(request.more, 1):
+                self._take(check, too_many=at >= MOST)
+            for _ in request.more:
+                await self._room.acquire()  # after they were taken, for the same reason; a message has few of them
+
+    def _take(self, check: pb.CheckRequest, *, too_many: bool = False) -> None:
+        name = check.request_id
+        if too_many:
+            self._refuse(name, BadRequest(f"the message has more than {MOST} questions"))
+        elif not name:
+            self._refuse(name, BadRequest("`request_id` is empty, expected one for each question on a stream"))
+        elif name in self._under_way:
+            self._refuse(name, BadRequest("`request_id` is that of a question still in flight"))
+        else:
+            self._under_way.add(name)
+            task = asyncio.create_task(self._answer(check))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, request: pb.CheckRequest) -> None:
         started = time.perf_counter()
@@ -96,3 +122,10 @@ class Interleave:
         refusal = self._faults.refusal(RPC, error)
         number: int = refusal.code.value[0]
         return pb.CheckStreamResponse(request_id=name, error=pb.StreamError(code=number, message=refusal.text))
+
+
+def _packed(items: Sequence[_Ready]) -> pb.CheckStreamResponse:
+    first = items[0].response
+    for item in items[1:]:
+        first.more.append(item.response)
+    return first

@@ -212,20 +212,24 @@ class CheckBatchResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[CheckResponse, _Mapping]]] = ..., principal: _Optional[_Union[Principal, _Mapping]] = ..., policy_revision: _Optional[str] = ..., decision_id: _Optional[str] = ..., token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., request_id: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class CheckStreamRequest(_message.Message):
-    __slots__ = ("check",)
+    __slots__ = ("check", "more")
     CHECK_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     check: CheckRequest
-    def __init__(self, check: _Optional[_Union[CheckRequest, _Mapping]] = ...) -> None: ...
+    more: _containers.RepeatedCompositeFieldContainer[CheckRequest]
+    def __init__(self, check: _Optional[_Union[CheckRequest, _Mapping]] = ..., more: _Optional[_Iterable[_Union[CheckRequest, _Mapping]]] = ...) -> None: ...
 
 class CheckStreamResponse(_message.Message):
-    __slots__ = ("request_id", "check", "error")
+    __slots__ = ("request_id", "check", "error", "more")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CHECK_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     check: CheckResponse
     error: StreamError
-    def __init__(self, request_id: _Optional[str] = ..., check: _Optional[_Union[CheckResponse, _Mapping]] = ..., error: _Optional[_Union[StreamError, _Mapping]] = ...) -> None: ...
+    more: _containers.RepeatedCompositeFieldContainer[CheckStreamResponse]
+    def __init__(self, request_id: _Optional[str] = ..., check: _Optional[_Union[CheckResponse, _Mapping]] = ..., error: _Optional[_Union[StreamError, _Mapping]] = ..., more: _Optional[_Iterable[_Union[CheckStreamResponse, _Mapping]]] = ...) -> None: ...
 
 class StreamError(_message.Message):
     __slots__ = ("code", "message")

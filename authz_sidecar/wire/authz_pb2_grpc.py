@@ -79,7 +79,8 @@ class AuthorizationServiceServicer:
     def CheckStream(self, request_iterator, context):
         """Many questions of many callers on one stream. Answers may come in any order and carry the `request_id` of
         their question, which must be set and unique among the questions in flight. A question that cannot be answered
-        gets `error`, and the stream lives on.
+        gets `error`, and the stream lives on. The sidecar sends its initial metadata at once, with `authz-stream: more`:
+        from then on a message may carry `more` questions. A caller whose own metadata says the same gets `more` answers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
