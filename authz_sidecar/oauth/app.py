@@ -1,0 +1,42 @@
+"""The application: every endpoint at its path, and the people's pages beside them."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from authz_sidecar.oauth.authorize import Authorizations
+from authz_sidecar.oauth.door import Door
+from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
+from authz_sidecar.oauth.settings import Settings
+
+NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def app(
+    *, settings: Settings, authorizations: Authorizations, door: Door, routes: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """Build the application; `routes` are the other endpoints of the core."""
+
+    async def authorize(http: Request) -> Response:
+        """RFC 6749 section 3.1: by GET, and by POST for what is too long for a URL."""
+        given = http.query_params if http.method == "GET" else await http.form()
+        try:
+            return await door.ask(http, await authorizations.read(_pairs(given)))
+        except UnsafeRequest as error:
+            return await door.unsafe(http, error)
+        except RequestRefused as refusal:
+            # 303, so that a POST is not repeated at the client (RFC 9700 section 4.12).
+            return RedirectResponse(refusal.location, status_code=303, headers=NO_STORE)
+
+    own = [Route(f"{settings.path}/authorize", authorize, methods=["GET", "POST"])]
+    made = Starlette(routes=[*own, *routes, *door.routes()])
+    made.router.redirect_slashes = False
+    return made
+
+
+def _pairs(given: ImmutableMultiDict[str, object]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in given.multi_items() if isinstance(value, str)]

@@ -1,0 +1,1 @@
+"""Migrations of the database, run by `Store.migrate`; package data, so that no file has to be found beside us."""

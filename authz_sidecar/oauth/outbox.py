@@ -1,0 +1,111 @@
+"""What the sidecars have to be told: written with the change itself, and kept until each of them has heard it."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from authz_sidecar.errors import AuthzError, BadRequest
+from authz_sidecar.oauth.store import Store
+from authz_sidecar.oauth.tables import outbox
+from authz_sidecar.ports import Clock, Revokes
+from authz_sidecar.revocation import Kind, Revocation
+
+_PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
+_AT_ONCE: Final = 500
+_PATIENCE: Final = 2.0
+"""Seconds that a caller waits until the sidecars that can be reached have heard."""
+
+_BY: Final = "authz-sidecar oauth"
+
+
+class Outbox:
+    """Tells every target everything, in order, at least once; to hear a revocation twice changes nothing."""
+
+    def __init__(self, *, store: Store, issuer: str, targets: Mapping[str, Revokes], clock: Clock) -> None:
+        """Take the targets by name; with none, nothing is kept."""
+        self._store = store
+        self._issuer = issuer
+        self._targets = targets
+        self._clock = clock
+        self._log = structlog.stdlib.get_logger("authz_sidecar.oauth")
+        self._turns = {name: asyncio.Lock() for name in targets}  # INVARIANT: one teller for each target, in order
+
+    async def add(self, db: AsyncConnection, *, kind: str, value: str, ends: float | None, reason: str) -> None:
+        """Write, in the transaction of the change, what is to be told."""
+        rows = [
+            {
+                "id": secrets.token_hex(16),
+                "target": name,
+                "kind": kind,
+                "value": value,
+                "ends": ends,
+                "reason": reason,
+                "created_at": self._clock(),
+            }
+            for name in self._targets
+        ]
+        if rows:
+            await db.execute(insert(outbox), rows)
+
+    async def flush(self) -> bool:
+        """Tell what waits, for two seconds at most, and say whether everybody has heard everything; never raises."""
+        told = await asyncio.gather(*(self._within(name) for name in self._targets))
+        return all(told)
+
+    async def waiting(self) -> dict[str, int]:
+        """Count what each target has not heard yet."""
+        async with self._store.read() as db:
+            rows = (await db.execute(select(outbox.c.target))).scalars().all()
+        return {name: rows.count(name) for name in self._targets}
+
+    async def run(self) -> None:
+        """Tell those who could not be reached, for ever; ends only when cancelled."""
+        quiet = 0
+        while True:
+            await asyncio.sleep(_PAUSES[min(quiet, len(_PAUSES) - 1)])
+            quiet = 0 if not await self.flush() else quiet + 1
+
+    async def _within(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._tell(name)
+        except TimeoutError:
+            self._log.warning("revocation_not_told_yet", target=name, detail="no answer in time")
+            return False
+
+    async def _tell(self, name: str) -> bool:
+        async with self._turns[name]:
+            while True:
+                async with self._store.read() as db:
+                    rows = (
+                        await db.execute(
+                            select(outbox).where(outbox.c.target == name).order_by(outbox.c.created_at).limit(_AT_ONCE)
+                        )
+                    ).all()
+                for row in rows:
+                    if not await self._hand(name, row):
+                        return False
+                if not rows:
+                    return True
+
+    async def _hand(self, name: str, row: Row[tuple[object, ...]]) -> bool:
+        """Tell one thing; what the target calls nonsense is said loudly and dropped, or it would block the rest."""
+        revocation = Revocation(
+            issuer=self._issuer, kind=Kind(row.kind), value=row.value, ends=row.ends, reason=row.reason, by=_BY
+        )
+        try:
+            if row.ends is None or row.ends > self._clock():
+                await self._targets[name].revoke(revocation)
+        except BadRequest as error:
+            self._log.error("revocation_refused_by_sidecar", target=name, detail=str(error), revocation=str(revocation))
+        except AuthzError as error:
+            self._log.warning("revocation_not_told_yet", target=name, detail=str(error))
+            return False
+        async with self._store.write() as db:
+            await db.execute(delete(outbox).where(outbox.c.id == row.id))
+        return True
