@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from authz_sidecar.errors import EngineError, TokenError
+from authz_sidecar.errors import EngineError, NotReady, TokenError
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Reason, Server
 from authz_sidecar.ports import Clock, DecisionLog, NewId, Policies, Policy, Shadow, TokenVerifier
@@ -60,8 +60,8 @@ class Decider:
                 detail = _detail(decisions)
         except TokenError as error:
             decisions, detail = _no(query, error.reason), str(error)
-        except EngineError as error:
-            decisions = _no(query, Reason.CONDITION_ERROR)
+        except (EngineError, NotReady) as error:
+            decisions = _no(query, error.reason if isinstance(error, NotReady) else Reason.CONDITION_ERROR)
             self._log.record(query, self._answer(policy, server, query, principal, decisions), f"no answer: {error}")
             raise
         answer = self._answer(policy, server, query, principal, decisions)

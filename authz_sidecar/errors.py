@@ -112,6 +112,8 @@ class NotReady(AuthzError):
 
     code = "not_ready"
     public = "not ready: no policy is loaded"
+    reason: ClassVar[Reason] = Reason.TOKEN_REVOKED
+    """What stands in the log about a token that nobody could vouch for; the caller gets no answer at all."""
 
 
 class IssuerUnavailable(NotReady):
@@ -119,6 +121,7 @@ class IssuerUnavailable(NotReady):
 
     code = "issuer_unavailable"
     public = "the issuer of the token does not answer"
+    reason = Reason.TOKEN_INACTIVE
 
 
 class RevocationsUnknown(NotReady):

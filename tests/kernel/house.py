@@ -149,14 +149,14 @@ class OnePolicy:
 class KnownTokens:
     """Verifies by a table."""
 
-    table: Mapping[str, Principal | TokenError]
+    table: Mapping[str, Principal | TokenError | NotReady]
     asked: list[tuple[RawToken, Server]] = field(default_factory=list)
 
     async def verify(self, token: RawToken, server: Server) -> Principal:
         self.asked.append((token, server))
         await asyncio.sleep(0)
         found = self.table[token.text]
-        if isinstance(found, TokenError):
+        if isinstance(found, TokenError | NotReady):
             raise found
         return found
 
@@ -196,7 +196,7 @@ class House:
 
 def house(
     *snapshots: Policy,
-    tokens: Mapping[str, Principal | TokenError] | None = None,
+    tokens: Mapping[str, Principal | TokenError | NotReady] | None = None,
     room: int = 1_000,
     servers: str = "ops",
 ) -> House:

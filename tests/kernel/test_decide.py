@@ -4,7 +4,14 @@ import asyncio
 
 import pytest
 
-from authz_sidecar.errors import EngineError, LedgerFull, NotReady, TokenError
+from authz_sidecar.errors import (
+    EngineError,
+    IssuerUnavailable,
+    LedgerFull,
+    NotReady,
+    RevocationsUnknown,
+    TokenError,
+)
 from authz_sidecar.model import Mode, Reason, Server
 from authz_sidecar.testing.cases import rows
 from tests.kernel.house import READERS, FailingPolicy, caller, house, policy, query, scoped
@@ -83,6 +90,31 @@ def test_an_engine_that_fails_gives_no_answer_and_leaves_a_record() -> None:
     assert [decision.reason for decision in kept.decisions] == [Reason.CONDITION_ERROR]
     assert not kept
     assert detail.startswith("no answer: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(IssuerUnavailable("`main` cannot be asked"), Reason.TOKEN_INACTIVE, id="nobody can be asked"),
+        pytest.param(RevocationsUnknown("not reached"), Reason.TOKEN_REVOKED, id="nobody knows what is revoked"),
+    ],
+)
+def test_a_token_that_nobody_can_vouch_for_gets_no_answer_and_leaves_a_record(
+    error: NotReady, reason: Reason
+) -> None:
+    home = house(tokens={"opaque": error})
+    with pytest.raises(type(error)):
+        home.decide(query("opaque", ("tools/call", "read"), ("ping", "")))
+    ((_, kept, detail),) = home.log.kept
+    assert [decision.reason for decision in kept.decisions] == [reason] * 2
+    assert not kept
+    assert kept.principal is None
+    assert detail == f"no answer: {error}"
+
+
+def test_no_answer_without_a_record_of_it() -> None:
+    with pytest.raises(LedgerFull):
+        house(room=0, tokens={"opaque": IssuerUnavailable("gone")}).decide(query("opaque"))
 
 
 def test_one_failing_item_spoils_the_batch() -> None:
