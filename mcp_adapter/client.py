@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from os import geteuid
 from pathlib import Path
@@ -14,7 +14,7 @@ import grpc
 import grpc.aio
 
 from authz_sidecar.wire.authz_pb2_grpc import AuthorizationServiceStub
-from mcp_adapter.pdp import LARGEST_BATCH, Answer, Fault, Item, Unanswered
+from mcp_adapter.pdp import LARGEST_BATCH, NO_CONTEXT, Answer, Fault, Item, Unanswered
 from mcp_adapter.wording import answer, question, questions
 
 _LONGEST_UNIX_PATH: Final = 107
@@ -63,16 +63,30 @@ class SidecarClient:
         self._credentials = None if plain else _credentials(ca, cert, key)
         self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
 
-    async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
+    async def check(
+        self, token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> Answer:
         """Ask about one item; raises `Unanswered` when there is no answer."""
-        response = await self._call("Check", question(token, item, server=server, request_id=request_id))
+        response = await self._call(
+            "Check", question(token, item, server=server, request_id=request_id, context=context)
+        )
         return answer(response, [response])
 
-    async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
+    async def check_batch(
+        self,
+        token: str,
+        items: Sequence[Item],
+        *,
+        server: str,
+        request_id: str,
+        context: Mapping[str, str] = NO_CONTEXT,
+    ) -> Answer:
         """Ask about 1 to 1,000 items; raises `Unanswered` when not every one has an answer."""
         if not 1 <= len(items) <= LARGEST_BATCH:
             raise Unanswered(Fault.INVALID, f"{len(items)} items in one batch, expected 1 to {LARGEST_BATCH}")
-        response = await self._call("CheckBatch", questions(token, items, server=server, request_id=request_id))
+        response = await self._call(
+            "CheckBatch", questions(token, items, server=server, request_id=request_id, context=context)
+        )
         if len(response.results) != len(items):
             raise Unanswered(Fault.INTERNAL, f"{len(response.results)} answers to {len(items)} items")
         return answer(response, response.results)

@@ -1,7 +1,7 @@
 """Deciding in this process: the sidecar lives inside the server that it guards."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from authz_sidecar.app.inside import Inside, NoAnswer
 from authz_sidecar.errors import ConfigError
 from mcp_adapter.client import FAULTS
-from mcp_adapter.pdp import LARGEST_BATCH, Answer, Fault, Item, Unanswered
+from mcp_adapter.pdp import LARGEST_BATCH, NO_CONTEXT, Answer, Fault, Item, Unanswered
 from mcp_adapter.wording import answer, question, questions
 
 _Response = TypeVar("_Response")
@@ -33,20 +33,30 @@ class EmbeddedPdp:
         """Start, unless it runs; raises `ConfigError`, whose text says each mistake with its line."""
         await self._running()
 
-    async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
+    async def check(
+        self, token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> Answer:
         """Ask about one item; raises `Unanswered` when there is no answer."""
         inside = await self._inside()
-        asked = question(token, item, server=server, request_id=request_id)
+        asked = question(token, item, server=server, request_id=request_id, context=context)
         response = await self._bounded(inside.check(asked))
         return answer(response, [response])
 
-    async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
+    async def check_batch(
+        self,
+        token: str,
+        items: Sequence[Item],
+        *,
+        server: str,
+        request_id: str,
+        context: Mapping[str, str] = NO_CONTEXT,
+    ) -> Answer:
         """Ask about 1 to 1,000 items; raises `Unanswered` when not every one has an answer."""
         if not 1 <= len(items) <= LARGEST_BATCH:
             raise Unanswered(Fault.INVALID, f"{len(items)} items in one batch, expected 1 to {LARGEST_BATCH}")
         inside = await self._inside()
         response = await self._bounded(
-            inside.check_batch(questions(token, items, server=server, request_id=request_id))
+            inside.check_batch(questions(token, items, server=server, request_id=request_id, context=context))
         )
         return answer(response, response.results)
 
@@ -74,7 +84,7 @@ class EmbeddedPdp:
         if life[0] is not loop:
             raise Unanswered(
                 Fault.INTERNAL,
-                "the embedded sidecar was started in another event loop: run the app's lifespan, or close it there first",
+                "the embedded sidecar was started in another event loop: run the app's lifespan, or close it there",
             )
         try:
             return await asyncio.shield(life[1])

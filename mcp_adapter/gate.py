@@ -1,12 +1,12 @@
 """The one place that turns a token and what it asks for into what happens to the request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from authz_sidecar.events import RuleLine
-from mcp_adapter.pdp import LARGEST_BATCH, Answer, Decision, Fault, Item, Pdp, Unanswered
+from mcp_adapter.pdp import LARGEST_BATCH, NO_CONTEXT, Answer, Decision, Fault, Item, Pdp, Unanswered
 
 _ROUNDS: Final = 3
 """How often a list of several batches is judged anew when the policy is swapped in between."""
@@ -62,31 +62,39 @@ class Gate:
         self._pdp = pdp
         self._server = server
 
-    async def judge(self, token: str, items: Sequence[Item], request_id: str) -> Ruling:
+    async def judge(
+        self, token: str, items: Sequence[Item], request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> Ruling:
         """Judge what a request asks for. An empty token is asked about too: the sidecar says whether it matters."""
         try:
             if len(items) == 1:
-                answer = await self._pdp.check(token, items[0], server=self._server, request_id=request_id)
+                answer = await self._pdp.check(
+                    token, items[0], server=self._server, request_id=request_id, context=context
+                )
             else:
-                answer = await self._pdp.check_batch(token, items, server=self._server, request_id=request_id)
+                answer = await self._pdp.check_batch(
+                    token, items, server=self._server, request_id=request_id, context=context
+                )
         except Unanswered as error:
             way = Way.BAD_REQUEST if error.fault is Fault.INVALID else Way.UNANSWERED
             return Ruling(way=way, reason=error.fault, message=error.public, detail=str(error))
         return _rule(answer, len(items))
 
-    async def sift(self, token: str, items: Sequence[Item], request_id: str) -> tuple[bool, ...]:
+    async def sift(
+        self, token: str, items: Sequence[Item], request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> tuple[bool, ...]:
         """Say of each item whether the caller may see it, all by one revision of the policy; raises `Unanswered`."""
         for _ in range(_ROUNDS):
             answers = [
-                await self._batch(token, items[start : start + LARGEST_BATCH], request_id)
+                await self._batch(token, items[start : start + LARGEST_BATCH], request_id, context)
                 for start in range(0, len(items), LARGEST_BATCH)
             ]
             if len({answer.revision for answer in answers}) <= 1:
                 return tuple(answer.observe or bool(one) for answer in answers for one in answer.decisions)
         raise Unanswered(Fault.UNAVAILABLE, "the policy changes faster than a list can be judged")
 
-    async def _batch(self, token: str, items: Sequence[Item], request_id: str) -> Answer:
-        answer = await self._pdp.check_batch(token, items, server=self._server, request_id=request_id)
+    async def _batch(self, token: str, items: Sequence[Item], request_id: str, context: Mapping[str, str]) -> Answer:
+        answer = await self._pdp.check_batch(token, items, server=self._server, request_id=request_id, context=context)
         if len(answer.decisions) != len(items):
             raise Unanswered(Fault.INTERNAL, f"{len(answer.decisions)} answers to {len(items)} items")
         return answer

@@ -1,8 +1,9 @@
 """What the adapter asks of a policy decision point, and what it hears back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from authz_sidecar.events import RuleLine
@@ -10,6 +11,8 @@ from mcp_adapter.principal import Principal
 
 LARGEST_BATCH: Final = 1000
 """Items of one CheckBatch, by the wire contract."""
+
+NO_CONTEXT: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Fault(StrEnum):
@@ -82,13 +85,27 @@ class Answer:
 
 
 class Pdp(Protocol):
-    """Answers. The promise of `SidecarClient`, for tests and for whoever embeds the decision."""
+    """Answers. The promise of `SidecarClient`, for tests and for whoever embeds the decision.
 
-    async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
+    `context` is what the enforcement point vouches for, for conditions; it must not be dropped, or a row that denies
+    by it would be silent.
+    """
+
+    async def check(
+        self, token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> Answer:
         """Ask about one item; raises `Unanswered` when there is no answer."""
         ...
 
-    async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
+    async def check_batch(
+        self,
+        token: str,
+        items: Sequence[Item],
+        *,
+        server: str,
+        request_id: str,
+        context: Mapping[str, str] = NO_CONTEXT,
+    ) -> Answer:
         """Ask about 1 to 1,000 items; the answer holds a decision for each, or `Unanswered` is raised."""
         ...
 

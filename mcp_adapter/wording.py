@@ -1,15 +1,17 @@
 """Words a question for the wire, and reads what comes back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from authz_sidecar.events import RuleLine
 from authz_sidecar.wire import authz_pb2 as wire
-from mcp_adapter.pdp import Answer, Decision, Item
+from mcp_adapter.pdp import NO_CONTEXT, Answer, Decision, Item
 from mcp_adapter.principal import Principal
 
 
-def question(token: str, item: Item, *, server: str, request_id: str) -> wire.CheckRequest:
+def question(
+    token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+) -> wire.CheckRequest:
     """Word one question."""
     return wire.CheckRequest(
         token=token,
@@ -18,13 +20,16 @@ def question(token: str, item: Item, *, server: str, request_id: str) -> wire.Ch
         server=server,
         arguments_json=item.arguments,
         request_id=request_id,
+        context=context,
     )
 
 
-def questions(token: str, items: Sequence[Item], *, server: str, request_id: str) -> wire.CheckBatchRequest:
+def questions(
+    token: str, items: Sequence[Item], *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+) -> wire.CheckBatchRequest:
     """Word questions that are answered together."""
     asked = [wire.CheckBatchItem(method=i.method, tool=i.tool, arguments_json=i.arguments) for i in items]
-    return wire.CheckBatchRequest(token=token, server=server, items=asked, request_id=request_id)
+    return wire.CheckBatchRequest(token=token, server=server, items=asked, request_id=request_id, context=context)
 
 
 def answer(head: Any, results: Iterable[Any]) -> Answer:  # the generated messages are untyped

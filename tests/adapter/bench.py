@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import httpx
 
 from authz_sidecar.linelog import LogUnavailable
 from mcp_adapter import AuthzMiddleware
-from mcp_adapter.pdp import Answer, Decision, Item
+from mcp_adapter.pdp import NO_CONTEXT, Answer, Decision, Item
 from mcp_adapter.principal import Principal
 
 URL = "http://127.0.0.1/mcp"
@@ -90,19 +90,32 @@ class Said:
         self.items: list[Item] = []
         self.batches: list[list[Item]] = []
         self.hidden: set[str] = set()
+        self.contexts: list[Mapping[str, str]] = []
         self.error: Exception | None = None
         self.batch_error: Exception | None = None
         self.closed = False
         self.principal = Principal(issuer="https://idp.example", subject="alice")
 
-    async def check(self, token: str, item: Item, *, server: str, request_id: str) -> Answer:
+    async def check(
+        self, token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT
+    ) -> Answer:
         self.items.append(item)
+        self.contexts.append(context)
         if self.error is not None:
             raise self.error
         return Answer(decisions=(self.decision,), principal=self.principal, decision_id="d", observe=self.observe)
 
-    async def check_batch(self, token: str, items: Sequence[Item], *, server: str, request_id: str) -> Answer:
+    async def check_batch(
+        self,
+        token: str,
+        items: Sequence[Item],
+        *,
+        server: str,
+        request_id: str,
+        context: Mapping[str, str] = NO_CONTEXT,
+    ) -> Answer:
         self.batches.append(list(items))
+        self.contexts.append(context)
         if self.batch_error is not None:
             raise self.batch_error
         decisions = tuple(

@@ -267,7 +267,7 @@ class Swapping(Said):
         super().__init__()
         self.swaps = swaps
 
-    async def check_batch(self, token, items, *, server, request_id):
+    async def check_batch(self, token, items, *, server, request_id, **rest):
         said = await super().check_batch(token, items, server=server, request_id=request_id)
         made = sum(len(self.batches) > swap for swap in self.swaps)
         if made:
@@ -336,7 +336,7 @@ async def test_a_stream_that_cannot_be_filtered_ends_with_an_error(stream):
 
 async def test_a_batch_with_too_few_answers_is_no_answer():
     class Short(Said):
-        async def check_batch(self, token, items, *, server, request_id):
+        async def check_batch(self, token, items, *, server, request_id, **rest):
             return await super().check_batch(token, items[1:], server=server, request_id=request_id)
 
     app, _ = guard(Upstream(LISTING), Short())
