@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from authz_sidecar.linelog import LineSink
+from mcp_adapter.answering import SIDECAR, answering, start
 from mcp_adapter.asgi_types import App, Event, Receive, Scope, Send
 from mcp_adapter.body import Gone
 from mcp_adapter.challenge import Challenger
-from mcp_adapter.client import SidecarClient
 from mcp_adapter.door import Door
 from mcp_adapter.gate import Gate
 from mcp_adapter.headers import Headers, without_token
@@ -29,11 +29,13 @@ _OUTCOMES: Final = {SESSION_NOT_FOUND: "denied", UNANSWERED: "unanswered"}
 class AuthzMiddleware:
     """Protects any MCP server that is an ASGI app; every request is asked about, and on doubt denied.
 
-    `server` is the server's name in the policy (empty: the only one), `sidecar` is `unix:PATH` or `HOST:PORT`. Only
-    `path` is served, and `public_paths` to anybody who reads (GET, HEAD); all else is 404. `timeout` is in seconds.
-    `audit` is a sink, a file, or None for JSON lines on stderr. `client` replaces the connection to the sidecar, for
-    example by one with TLS. Instances that share sessions share a `session_key`. Where `allowed_hosts` or
-    `allowed_origins` are given, nothing else may stand in the header. Raises `ValueError` for what cannot be meant.
+    `server` is the server's name in the policy (empty: the only one), `sidecar` is `unix:PATH` or `HOST:PORT`. With
+    `config`, the path of an `authz.toml`, the sidecar runs inside this process instead; it starts and stops with the
+    app's lifespan. Only `path` is served, and `public_paths` to anybody who reads (GET, HEAD); all else is 404.
+    `timeout` is in seconds. `audit` is a sink, a file, or None for JSON lines on stderr. `client` replaces the
+    connection to the sidecar, for example by one with TLS. Instances that share sessions share a `session_key`. Where
+    `allowed_hosts` or `allowed_origins` are given, nothing else may stand in the header. Raises `ValueError` for what
+    cannot be meant.
     """
 
     def __init__(
@@ -41,7 +43,8 @@ class AuthzMiddleware:
         app: App,
         *,
         server: str = "",
-        sidecar: str = "unix:var/run/authz.sock",
+        sidecar: str = SIDECAR,
+        config: Path | str | None = None,
         path: str = "/mcp",
         public_paths: Iterable[str] = ("/health",),
         resource_metadata: str | None = None,
@@ -64,7 +67,7 @@ class AuthzMiddleware:
             raise ValueError(f"path `{path}` does not begin with a slash, or is public as well")
         self._hosts = None if allowed_hosts is None else frozenset(allowed_hosts)
         self._origins = None if allowed_origins is None else frozenset(allowed_origins)
-        self._pdp: Pdp = client if client is not None else SidecarClient(sidecar, timeout=timeout)
+        self._pdp: Pdp = answering(sidecar=sidecar, config=config, client=client, timeout=timeout)
         self._recorder = Recorder(audit)
         self._challenger = Challenger(
             resource_metadata=resource_metadata or "", scopes_hint=tuple(scopes_hint), help_text=help_text
@@ -95,6 +98,7 @@ class AuthzMiddleware:
             event = await receive()
             if event["type"] == "lifespan.startup":
                 self._recorder.open()  # a log that cannot be opened keeps the server from starting
+                await start(self._pdp)
             return event
 
         try:
