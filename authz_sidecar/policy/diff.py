@@ -3,16 +3,22 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.model import Server
 from authz_sidecar.policy.callers import NOBODY
+from authz_sidecar.policy.holding import Holding
+from authz_sidecar.policy.matrix import MOST
 from authz_sidecar.policy.people import Name, names
 from authz_sidecar.policy.questions import Questions, Reply
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Target, Universe
 from authz_sidecar.ports import Policy
-from authz_sidecar.rules import Rule, Rules, ScopeHierarchy
+from authz_sidecar.rules import Membership, Rule, Rules, ScopeHierarchy
+
+_COMPLETES: Final = ("ref/prompt:", "ref/resource:")
 
 
 class Change(StrEnum):
@@ -83,6 +89,8 @@ class _Sides:
         self.old: Final = old
         self.new: Final = new
         self._names: Final = {one.name: one for one in names((old.policy.rules, new.policy.rules))}
+        for user in old.policy.rules.namesakes ^ new.policy.rules.namesakes:
+            self._names.setdefault(user, Name(name=user, label=user))
 
     async def differences(self) -> AsyncIterator[Difference]:
         """Ask both about everything that a changed row can touch."""
@@ -93,12 +101,18 @@ class _Sides:
                 if found is not None:
                     yield Difference(change=found, name=name, target=target, before=before, after=after)
 
-    def held(self, name: str, which: Change) -> Collection[str]:
-        """Give what a name holds on the side where it has the right."""
+    def held(self, name: str, server: str, which: Change) -> Collection[str]:
+        """Give what a name holds on a server, on the side where it has the right."""
         side = self.old if which is Change.LOSES else self.new
-        return side.people.holding.held(name)
+        return side.people.holding.on(server).held(name)
 
     def _touched(self) -> dict[Name, set[Target]]:
+        old, new = self.old.policy.rules, self.new.policy.rules
+        if (old.foreign, old.sources) != (new.foreign, new.sources):  # what a row there touches nobody can read
+            every = set(self.new.universe)
+            if len(every) * len(self._names) > MOST:
+                raise ConfigError(f"the policies have more than {MOST:,} answers that only an engine can compare")
+            return dict.fromkeys(self._names.values(), every)
         found: dict[Name, set[Target]] = {}
         for rule in _changed_rules(self.old.policy.rules, self.new.policy.rules):
             targets = set(self.new.universe.matching(rule.server, rule.method, rule.tool))
@@ -108,9 +122,11 @@ class _Sides:
             for name in self._below((member,)):
                 near = self.old.near((member,)) | self.new.near((member,))
                 found.setdefault(name, set()).update(near)
-        guarded = self._guarded()
-        for name in self._names.values() if guarded else ():
-            found.setdefault(name, set()).update(guarded)
+        for user in old.namesakes ^ new.namesakes:
+            found.setdefault(self._names[user], set()).update(self.old.near((user,)) | self.new.near((user,)))
+        everybody = self._guarded() | self._grouped()
+        for name in self._names.values() if everybody else ():
+            found.setdefault(name, set()).update(everybody)
         return found
 
     def _meant(self, rule: Rule) -> Iterator[Name]:
@@ -136,6 +152,17 @@ class _Sides:
             for target in self.new.universe.matching(server, method, tool)
         }
 
+    def _grouped(self) -> set[Target]:
+        """Give the targets whose tools change the groups that they are in."""
+        old, new = self.old.policy.rules.tool_groups, self.new.policy.rules.tool_groups
+        members = _members(old) ^ _members(new)
+        if not members:
+            return set()
+        moved = {member for member, *_ in members}
+        tools = Holding(old).holders(moved) | Holding(new).holders(moved)
+        # What completion acts on is spelled in a way of its own.
+        return {one for one in self.new.universe if one.tool in tools or one.tool.startswith(_COMPLETES)}
+
 
 def _changed_rules(old: Rules, new: Rules) -> Iterator[Rule]:
     before, after = {_key(rule): rule for rule in old.rules}, {_key(rule): rule for rule in new.rules}
@@ -156,9 +183,11 @@ def _key(rule: Rule) -> tuple[object, ...]:
 
 
 def _changed_members(old: Rules, new: Rules) -> set[str]:
-    before = {(row.member, row.role, row.server, row.until) for row in old.memberships}
-    after = {(row.member, row.role, row.server, row.until) for row in new.memberships}
-    return {member for member, *_ in before ^ after}
+    return {member for member, *_ in _members(old.memberships) ^ _members(new.memberships)}
+
+
+def _members(rows: Iterable[Membership]) -> set[tuple[str, str, str | None, float | None]]:
+    return {(row.member, row.role, row.server, row.until) for row in rows}
 
 
 def _folded(found: Iterable[Difference], sides: _Sides) -> Iterator[Difference]:
@@ -166,12 +195,13 @@ def _folded(found: Iterable[Difference], sides: _Sides) -> Iterator[Difference]:
     by_call: dict[tuple[Target, Change], dict[str, Difference]] = {}
     for one in found:
         by_call.setdefault((one.target, one.change), {})[one.name.name] = one
-    for (_, which), changed in by_call.items():
+    for (target, which), changed in by_call.items():
         also: dict[str, list[str]] = {}
+        held_by = partial(sides.held, server=target.server, which=which)
         for name in changed:
-            above = [held for held in sides.held(name, which) if held != name and held in changed]
+            above = [held for held in held_by(name) if held != name and held in changed]
             # The one furthest up stands for all: it holds none of the others.
-            top = next((held for held in above if not (set(sides.held(held, which)) & set(above)) - {held}), None)
+            top = next((held for held in above if not (set(held_by(held)) & set(above)) - {held}), None)
             if top is not None:
                 also.setdefault(top, []).append(changed[name].name.label)
         folded = {label for labels in also.values() for label in labels}

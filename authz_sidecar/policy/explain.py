@@ -1,6 +1,6 @@
 """Explains one decision: every row considered, the way to each role, the nearest miss and the one thing missing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,8 +11,10 @@ from authz_sidecar.model import Decision, Principal, Question, Reason, Server
 from authz_sidecar.policy.findings import quote
 from authz_sidecar.policy.holding import Holding, Path
 from authz_sidecar.policy.names import closest
+from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.until import spelled
 from authz_sidecar.ports import Policy
-from authz_sidecar.rules import Effect, Rule, ScopeHierarchy
+from authz_sidecar.rules import Effect, Membership, Rule, ScopeHierarchy
 
 _FIELDS: Final = ("subject", "server", "method", "tool")
 """Of a row; what a row probably misses by alone comes first."""
@@ -39,7 +41,7 @@ class Miss:
     """What would have to change for a yes."""
 
     missing: str
-    """A word: `scope`, `subject`, `tool`, `method`, `server`, `condition`, `deny`, `rule`."""
+    """A word: `scope`, `subject`, `tool`, `method`, `server`, `condition`, `until`, `claim`, `deny`, `rule`."""
     advice: str
     rule: Rule | None = None
 
@@ -54,8 +56,10 @@ class Explanation:
     decision: Decision
     held: Mapping[str, Path]
     """Every name of the caller and every role held, each with the g rows that lead to it."""
+    groups: Mapping[str, Path]
+    """The tool and every group that it is in, each with the g2 rows that lead to it; empty where there are none."""
     considered: tuple[Considered, ...]
-    """Those that decided first, then by how much is missing."""
+    """Those that decided first, then by how much is missing. Rows that only an engine reads are not among them."""
     miss: Miss | None
     """None when the answer is yes."""
 
@@ -69,6 +73,9 @@ class Explainer:
         """Take a policy and what it is held against; `servers` is by name, `now` in seconds since the epoch."""
         self._now = now
         self._policy = policy
+        self._holding: Final = Holding(policy.rules.memberships)
+        self._grouping: Final = Holding(policy.rules.tool_groups)
+        self._groups: Final = frozenset(row.role for row in policy.rules.tool_groups)
         self._servers = servers
         self._hierarchy = hierarchy
 
@@ -78,8 +85,7 @@ class Explainer:
         if found is None:
             return self._nowhere(who, server, question)
         decision = await self._decide(who, found, question)
-        rows = [row for row in self._policy.rules.memberships if row.server in (None, server)]
-        held = Holding(rows).paths(who.subjects)
+        held = self._holding.on(server).paths(who.subjects)
         considered = tuple(sorted(self._considered(held, server, question, decision), key=_nearest))
         miss = None if decision else await self._miss(who, found, question, decision, considered)
         return Explanation(
@@ -88,6 +94,7 @@ class Explainer:
             question=question,
             decision=decision,
             held=held,
+            groups=self._grouping.paths((question.tool,)) if self._policy.rules.tool_groups else {},
             considered=considered,
             miss=miss,
         )
@@ -101,6 +108,7 @@ class Explainer:
             question=question,
             decision=Decision(allowed=False, reason=Reason.SERVER_UNKNOWN),
             held={},
+            groups={},
             considered=(),
             miss=Miss(missing="server", advice=f"no configured server is called {quote(server)}{hint}"),
         )
@@ -112,7 +120,7 @@ class Explainer:
         self, held: Mapping[str, Path], server: str, question: Question, decision: Decision
     ) -> Iterator[Considered]:
         deciding = {(ref.source, ref.line) for ref in decision.rules}
-        calls = tuple(_calls(self._servers[server], question))
+        calls = [(method, self._grouping.held(tool)) for method, tool in _calls(self._servers[server], question)]
         for rule in self._policy.rules.rules:
             missing = min((_missing(rule, held, server, *call) for call in calls), key=len)
             decides = (rule.source, rule.line) in deciding
@@ -136,8 +144,15 @@ class Explainer:
                 return Miss(missing="condition", advice=f"a condition cannot be evaluated: {decision.detail}")
             case Reason.DENIED_BY_RULE:
                 return self._denied(decision, rows)
+            case Reason.TOKEN_CLAIM_MISSING:
+                called = quote(str(who.user))
+                advice = f"the policy has a role that is called like {called}, and no prefixes that tell the two apart"
+                return Miss(missing="claim", advice=advice)
+            case _ if unread := unsaid(self._policy.rules):
+                return Miss(missing="rule", advice=f"no row for this call and caller; {unread}")
             case _:
-                return await self._nearest(who, server, question, rows)
+                ended = self._ended(who, server, rows)
+                return ended or await self._nearest(who, server, question, rows)
 
     def _denied(self, decision: Decision, rows: Iterable[Considered]) -> Miss:
         deciding = [row.rule for row in rows if row.decides and row.rule.effect is Effect.DENY]
@@ -145,6 +160,20 @@ class Explainer:
         more = "" if any(row.matches and row.rule.effect is Effect.ALLOW for row in rows) else ", and no row allows it"
         advice = f"a deny row stands in the way ({where}){more}"
         return Miss(missing="deny", advice=advice, rule=deciding[0] if deciding else None)
+
+    def _ended(self, who: Principal, server: Server, rows: Iterable[Considered]) -> Miss | None:
+        """Find an allow row that speaks to this call and has ended, or that is held by a row that has."""
+        held = self._holding.on(server.name).paths(who.subjects)
+        for row in rows:
+            if not row.matches or row.rule.effect is not Effect.ALLOW:
+                continue
+            ways = [way for name, way in held.items() if row.rule.subject.matches(name)]
+            rows_of: tuple[Rule | Membership, ...] = (row.rule, *min(ways, key=len, default=()))
+            for one in rows_of:
+                if one.until is not None and self._now is not None and one.until <= self._now:
+                    advice = f"the grant has ended: `# until {spelled(one.until)}` at {one.source}:{one.line}"
+                    return Miss(missing="until", advice=advice, rule=row.rule)
+        return None
 
     async def _nearest(self, who: Principal, server: Server, question: Question, rows: Iterable[Considered]) -> Miss:
         """Find the allow row that misses by one thing, and prove that this thing would do."""
@@ -172,7 +201,8 @@ class Explainer:
             if not fits.startswith(("role:", "group:")):
                 return Miss(missing=missing, advice=f"the caller is not {quote(str(meant))}", rule=rule)
             decision = await self._decide(replace(who, groups=who.groups | {fits}), server, question)
-            advice = f"the caller does not hold {quote(str(meant))}"
+            where = f" on {quote(server.name)}" if self._holding.servers else ""
+            advice = f"the caller does not hold {quote(str(meant))}{where}"
         elif missing == "server":
             other = self._servers.get(fits)
             if other is None:
@@ -183,6 +213,8 @@ class Explainer:
             change = replace(question, tool=fits) if missing == "tool" else replace(question, method=fits)
             decision = await self._decide(who, server, change)
             advice = f"the row is for the {missing} {quote(str(meant))}"
+            if missing == "tool" and fits in self._groups:
+                advice = f"{quote(question.tool)} is not in the group {quote(fits)}"
         if decision.reason is Reason.INSUFFICIENT_SCOPE:
             advice += f"; and then the token would need the scope {quote(' '.join(decision.required_scopes))}"
         elif not decision:
@@ -199,12 +231,12 @@ def _calls(server: Server, question: Question) -> Iterator[tuple[str, str]]:
         yield follows
 
 
-def _missing(rule: Rule, held: Mapping[str, Path], server: str, method: str, tool: str) -> tuple[str, ...]:
+def _missing(rule: Rule, held: Mapping[str, Path], server: str, method: str, tools: Collection[str]) -> tuple[str, ...]:
     fits = (
         any(map(rule.subject.matches, held)),
         rule.server.matches(server),
         rule.method.matches(method),
-        rule.tool.matches(tool),
+        any(map(rule.tool.matches, tools)),
     )
     return tuple(field for field, fit in zip(_FIELDS, fits, strict=True) if not fit)
 

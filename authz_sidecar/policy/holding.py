@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from authz_sidecar.rules import Membership
 
@@ -10,18 +11,31 @@ Path = tuple[Membership, ...]
 
 
 class Holding:
-    """Who holds what, by which rows."""
+    """Who holds what, by which rows. Where roles are held by domain, `on` says on which server that is meant."""
 
     def __init__(self, memberships: Iterable[Membership]) -> None:
-        """Take the g rows, in any order; repetitions and cycles do no harm."""
+        """Take the g or g2 rows, in any order; repetitions and cycles do no harm."""
         above: dict[str, list[Membership]] = {}
         below: dict[str, list[str]] = {}
-        for row in memberships:
+        self._rows: Final = tuple(memberships)
+        for row in self._rows:
             above.setdefault(row.member, []).append(row)
             below.setdefault(row.role, []).append(row.member)
-        self._above: Mapping[str, list[Membership]] = MappingProxyType(above)
-        self._below: Mapping[str, list[str]] = MappingProxyType(below)
+        self._above: Final[Mapping[str, list[Membership]]] = MappingProxyType(above)
+        self._below: Final[Mapping[str, list[str]]] = MappingProxyType(below)
         self._known: dict[str, frozenset[str]] = {}
+        self.servers: Final = frozenset(row.server for row in self._rows if row.server is not None)
+        """Those that have roles of their own."""
+        self._on: dict[str, Holding] = {}
+
+    def on(self, server: str) -> "Holding":
+        """Give what is held on one server; without it, what is held anywhere is followed as if it were one place."""
+        if not self.servers:
+            return self
+        place = server if server in self.servers else ""
+        if place not in self._on:
+            self._on[place] = Holding(row for row in self._rows if row.server in (None, place))
+        return self._on[place]
 
     def held(self, name: str) -> frozenset[str]:
         """Give the name and every role that it holds, to any depth; remembered."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from authz_sidecar.policy import opaque
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.universe import unlike
 from authz_sidecar.rules import PREFIXES, Rule, Rules
@@ -54,6 +55,7 @@ def names(policies: Sequence[Rules]) -> tuple[Name, ...]:
     members = [row for policy in policies for row in policy.memberships]
     literals = {rule.subject.text for rule in rules if not rule.subject.prefix}
     literals |= {row.member for row in members} | {row.role for row in members}
+    literals |= {name for policy in policies for name in opaque.subjects(policy)}
     found = {name: Name(name=name, label=name) for name in literals}
     patterns = {rule.subject for rule in rules if rule.subject.prefix}
     known = sorted(literals | {pattern.text for pattern in patterns})

@@ -9,6 +9,7 @@ from authz_sidecar.model import Decision, Principal, Question, Reason, Server
 from authz_sidecar.policy.assumed import Assumed
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.holding import Path
+from authz_sidecar.policy.opaque import unsaid
 from authz_sidecar.policy.people import Name, People, names
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Target, Universe
@@ -66,8 +67,12 @@ class Questions:
         self.servers: Final = servers
         self.people: Final = People(policy.rules)
         self.universe: Final = universe or Universe((policy.rules,), servers, tools)
+        self.unsaid: Final = unsaid(policy.rules)
+        """What cannot be told about this policy, for people; empty when all can."""
         self._hierarchy = hierarchy
-        self._subjects = {(rule.source, rule.line): rule.subject for rule in policy.rules.rules}
+        foreign = () if policy.rules.foreign is None else policy.rules.foreign.rows
+        rows = (*policy.rules.rules, *(row.rule for row in foreign))
+        self._subjects = {(rule.source, rule.line): rule.subject for rule in rows}
 
     @property
     def names(self) -> tuple[Name, ...]:
@@ -105,6 +110,8 @@ class Questions:
 
     def near(self, subjects: Collection[str]) -> set[Target]:
         """Give the targets that some row for these names may decide; about all others the policy is silent."""
+        if self.unsaid:
+            return set(self.universe)
         return {
             target
             for rule in {
@@ -115,13 +122,13 @@ class Questions:
 
     async def _grant(self, subjects: Sequence[str], name: Name, target: Target) -> Grant:
         reply = await self.ask(subjects, target)
-        return grant(reply, name, target, self._path(subjects, reply.decision))
+        return grant(reply, name, target, self._path(subjects, target.server, reply.decision))
 
-    def _path(self, subjects: Sequence[str], decision: Decision) -> Path:
+    def _path(self, subjects: Sequence[str], server: str, decision: Decision) -> Path:
         """Give the shortest way from the names to a role that one of the deciding rows is about."""
         places = {(rule.source, rule.line) for rule in decision.rules}
         deciding = [self._subjects[place] for place in places if place in self._subjects]
-        return _shortest(self.people.holding.paths(subjects), deciding)
+        return _shortest(self.people.holding.on(server).paths(subjects), deciding)
 
 
 def grant(reply: Reply, name: Name, target: Target, path: Path = ()) -> Grant:

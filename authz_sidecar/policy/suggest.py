@@ -73,6 +73,7 @@ def _rows(
     call: tuple[str, str, str], asks: Mapping[Asked, int], holding: Holding, *, by_user: bool
 ) -> Iterator[Suggestion]:
     server, method, tool = call
+    holding = holding.on(server)
     found: dict[str, Suggestion] = {}
     roles = Counter(role for asked in asks for role in _roles(asked.subjects, holding))
     for asked, times in asks.items():

@@ -9,6 +9,7 @@ from typing import Final
 
 from authz_sidecar.methods import METHODS, Kind
 from authz_sidecar.model import Server
+from authz_sidecar.policy import opaque
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.rules import Pattern, Rules
 
@@ -74,6 +75,8 @@ def _groups(policies: Iterable[Rules]) -> dict[tuple[Pattern, Pattern], set[Patt
             found.setdefault((rule.server, rule.method), set()).add(rule.tool)
         for row in rules.scopes:
             found.setdefault((row.server, row.method), set()).add(row.tool)
+        for server, method, tool in opaque.calls(rules):
+            found.setdefault((server, method), set()).add(tool)
     grouped = {Pattern(group.member) for rules in policies for group in rules.tool_groups}
     return {key: patterns | grouped for key, patterns in found.items()}
 

@@ -1,0 +1,50 @@
+"""Says what cannot be read off rows that only an engine understands, and which names stand in and beside them."""
+
+from collections.abc import Iterator
+
+from authz_sidecar.methods import METHODS
+from authz_sidecar.rules import ANY, Pattern, Rules
+
+_SPECIAL = frozenset("*?^$|+()[]{}\\")
+"""Characters of a field that may be a pattern in a language of Casbin's."""
+
+
+def unsaid(rules: Rules) -> str:
+    """Say, for people, what no tool can tell about this policy; empty when there is nothing."""
+    if rules.foreign is not None:
+        return (
+            "only Casbin can read the rows of this model: asked were the names that stand in them, in the g rows, in "
+            "expectations.csv and in tools.json; what else a pattern means is not told"
+        )
+    if rules.sources:
+        return (
+            "only the engine can read engine.d: asked were the names in the g rows, in expectations.csv and in "
+            "tools.json; what else a policy there names is not told"
+        )
+    return ""
+
+
+def subjects(rules: Rules) -> set[str]:
+    """Give the names of callers that stand in or beside the rows; nothing for a policy that says all itself."""
+    if not unsaid(rules):
+        return set()
+    foreign = () if rules.foreign is None else rules.foreign.rows
+    written = {row.rule.subject.text for row in foreign}
+    return {name for name in written if _SPECIAL.isdisjoint(name)} | {
+        name for test in rules.expectations for name in test.subjects
+    }
+
+
+def calls(rules: Rules) -> Iterator[tuple[Pattern, Pattern, Pattern]]:
+    """Give server, method and tool that stand in or beside the rows; nothing for a policy that says all itself."""
+    if not unsaid(rules):
+        return
+    for row in () if rules.foreign is None else rules.foreign.rows:
+        if _SPECIAL.isdisjoint(row.rule.tool.text):
+            methods = METHODS.keys() & set(row.values)
+            for method in sorted(methods):
+                yield ANY, Pattern(method), row.rule.tool
+            if not methods:
+                yield ANY, ANY, row.rule.tool
+    for test in rules.expectations:
+        yield Pattern(test.server), Pattern(test.method), Pattern(test.tool)
