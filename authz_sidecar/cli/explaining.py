@@ -12,6 +12,8 @@ from authz_sidecar.tokens.inspect import Inspection
 
 _MARKS: Final = {"passed": "[green]passed[/] ", "failed": "[bold red]failed[/] ", "skipped": "[dim]skipped[/]"}
 _ADVICE: Final[Mapping[str, str]] = {
+    "asked": "see `introspection_uri` and its client; a token that ended or was revoked is not active",
+    "revoked": "get a new token; who was revoked, and why, tells `authz-sidecar revocations`",
     "size": "raise nothing: ask the provider for a token with fewer claims",
     "form": "give the token alone, without `Bearer`; an opaque token needs `introspection_uri`",
     "issuer": "compare `iss` with `issuer` byte for byte, to the last slash",
@@ -34,6 +36,7 @@ def as_json(found: Inspection) -> dict[str, object]:
         "accepted": bool(found),
         "reason": found.reason,
         "signed": found.signed,
+        "told_by_issuer": found.told,
         "issuer": found.issuer,
         "key": found.key,
         "header": dict(found.header),
@@ -48,7 +51,7 @@ def as_json(found: Inspection) -> dict[str, object]:
 
 def explain(found: Inspection) -> None:
     """Tell a person; the verdict comes last, where the eye is."""
-    hearsay = "" if found.signed else "  [yellow]not verified: anybody could have written this[/]"
+    hearsay = "" if found.signed or found.told else "  [yellow]not verified: anybody could have written this[/]"
     _members("header", found.header, hearsay)
     _members("claims", found.claims, hearsay)
     say("[bold]checks[/]")

@@ -140,11 +140,14 @@ def _value(text: str) -> object:
 def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
     """Explain a token without trusting it: issuer, key, every check, and who the caller would be.
 
-    `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it is refused.
+    An opaque token is asked about at its issuer. A running sidecar is asked as well, by a `ping`: it alone knows what
+    was revoked. `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it is
+    refused.
     """
     from authz_sidecar import app, configfile
+    from authz_sidecar.app.inspecting import inspected
     from authz_sidecar.cli import explaining
-    from authz_sidecar.tokens.inspect import inspect
+    from authz_sidecar.cli.vouching import vouched
 
     config = configfile.load(config_path)
     known = app.servers(config)
@@ -152,11 +155,10 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
         raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(known)}")
     only = known[server] if server else next(iter(known.values())) if len(known) == 1 else None
     text = read_token("-") if token_text == "-" else token_text  # noqa: S105 - standard input
-    registry = app.known(config)
-    asyncio.run(registry.fill())
-    for problem in registry.problems():
+    found, problems = asyncio.run(inspected(config, text, only))
+    for problem in problems:
         complain(str(problem))
-    found = inspect(text, registry.issuers, only, time.time)
+    found = vouched(found, text, config_path, "" if only is None else only.name)
     if json_:
         dump(explaining.as_json(found))
     else:

@@ -1,7 +1,7 @@
 """Explaining a token to a person, without trusting it: what it says, and what each check of the verifier found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -54,6 +54,8 @@ class Inspection:
     """What `Check` would answer about the token; None when nothing is wrong with it."""
     principal: Principal | None
     """The caller, when every check passed."""
+    told: bool = False
+    """Whether the issuer itself, when it was asked, said what stands in `claims`."""
 
     def __bool__(self) -> bool:
         """Say whether the token proves who is calling."""
@@ -70,7 +72,7 @@ def inspect(
     case = Case(text=token, server=server, issuers=by_issuer(issuers), now=clock(), max_bytes=max_bytes)
     findings: dict[str, Finding] = {}
     for step in STEPS:
-        findings[step.name] = _examine(step, case, findings)
+        findings[step.name] = examined(step, case, findings)
     failed = next((one for one in findings.values() if one.outcome is Outcome.FAILED), None)
     passed = {name for name, one in findings.items() if one.outcome is Outcome.PASSED}
     return Inspection(
@@ -85,7 +87,16 @@ def inspect(
     )
 
 
-def _examine(step: Step, case: Case, findings: Mapping[str, Finding]) -> Finding:
+def added(found: Inspection, finding: Finding) -> Inspection:
+    """Give the same with one more finding; a failed one refuses the token, unless it was refused already."""
+    all_findings = (*found.findings, finding)
+    if finding.outcome is not Outcome.FAILED or not found:
+        return replace(found, findings=all_findings)
+    return replace(found, findings=all_findings, reason=finding.reason, principal=None)
+
+
+def examined(step: Step, case: Case, findings: Mapping[str, Finding]) -> Finding:
+    """Run one check, unless one that it needs did not pass."""
     unmet = next((name for name in step.needs if findings[name].outcome is not Outcome.PASSED), None)
     if unmet is not None:
         return Finding(check=step.name, outcome=Outcome.SKIPPED, sentence=f"needs `{unmet}`")

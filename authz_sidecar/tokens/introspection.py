@@ -53,6 +53,15 @@ def basic(client_id: str, secret: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """What an issuer says about an active token."""
+
+    claims: Claims = field(repr=False)
+    asked: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     claims: Claims | None = field(repr=False)
     """None: not active."""
@@ -106,24 +115,31 @@ class Introspection:
         size: int = MOST_ANSWERS,
     ) -> None:
         """Take whom to ask; `trusted` accepts answers without `aud`."""
-        self._issuer, self._web, self._url, self._authorization = issuer, web, url, authorization
-        self._trusted, self._clock, self._monotonic, self._tell = trusted, clock, monotonic, tell
+        self.issuer: Final = issuer
+        self.trusted: Final = trusted
+        self._web, self._url, self._authorization = web, url, authorization
+        self._clock, self._monotonic, self._tell = clock, monotonic, tell
         # Two memories: a flood of invented tokens must not push the genuine ones out.
         self._active, self._inactive = _Answers(size), _Answers(size)
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
 
     async def verify(self, text: str, server: Server, now: float) -> Verified:
         """Ask, or raise `TokenError`; raises `IssuerUnavailable` when nobody could say."""
+        answer = await self.ask(text)
+        case = examine(answer.claims, self.issuer, server, now=max(now, answer.asked), trusted=self.trusted)
+        ends = min(case.expires_at, answer.asked + ACTIVE_SECONDS)
+        return Verified(answer.asked, ends, case.principal)
+
+    async def ask(self, text: str) -> Active:
+        """Give what the issuer says about an active token, which nobody has checked yet; raises as `verify` does."""
         if not text:
             raise TokenError(Reason.TOKEN_MISSING, "there is no token")
         if len(text) > LONGEST or not _TOKEN.fullmatch(text):
             raise malformed(f"neither a JWT nor an opaque token of at most {LONGEST} characters")
         answer = await self._answer(hashlib.sha256(text.encode()).digest(), text)
         if answer.claims is None:
-            raise TokenError(Reason.TOKEN_INACTIVE, f"the issuer `{self._issuer.alias}` says that it is not active")
-        case = examine(answer.claims, self._issuer, server, now=max(now, answer.asked), trusted=self._trusted)
-        ends = min(case.expires_at, answer.asked + ACTIVE_SECONDS)
-        return Verified(answer.asked, ends, case.principal)
+            raise TokenError(Reason.TOKEN_INACTIVE, f"the issuer `{self.issuer.alias}` says that it is not active")
+        return Active(claims=answer.claims, asked=answer.asked)
 
     def forget(self) -> None:
         """Forget every answer."""
@@ -138,7 +154,7 @@ class Introspection:
         asking = self._asking.get(name)
         if asking is None:
             if len(self._asking) >= MOST_QUESTIONS:
-                raise IssuerUnavailable(f"{MOST_QUESTIONS} questions to `{self._issuer.alias}` are under way")
+                raise IssuerUnavailable(f"{MOST_QUESTIONS} questions to `{self.issuer.alias}` are under way")
             asking = self._asking[name] = asyncio.create_task(self._ask(name, text))
             asking.add_done_callback(lambda task: self._asked(name, task))
         await asyncio.wait({asking})  # whoever goes away takes nobody else's answer along
@@ -156,15 +172,15 @@ class Introspection:
             page = await self._web.post(self._url, form, authorization=self._authorization)
             claims = _read(page.body)
         except FetchFailed as error:
-            self._tell(self._issuer.alias, error.outcome.value, str(error))
-            raise IssuerUnavailable(f"`{self._issuer.alias}` cannot be asked about a token: {error}") from None
+            self._tell(self.issuer.alias, error.outcome.value, str(error))
+            raise IssuerUnavailable(f"`{self.issuer.alias}` cannot be asked about a token: {error}") from None
         if claims is None:
             answer = _Answer(claims=None, asked=asked, until=now + INACTIVE_SECONDS)
             self._inactive.keep(name, answer)
         else:
             answer = _Answer(claims=claims, asked=asked, until=now + _lifetime(claims, asked))
             self._active.keep(name, answer)
-        self._tell(self._issuer.alias, "inactive" if claims is None else "active", "")
+        self._tell(self.issuer.alias, "inactive" if claims is None else "active", "")
         return answer
 
 

@@ -13,7 +13,7 @@ from authz_sidecar.tokens.case import Case
 from authz_sidecar.tokens.issuer import Issuer
 from authz_sidecar.tokens.steps import STEPS
 
-__all__ = ["MAX_BYTES", "Issuer", "JwtVerifier", "by_issuer"]
+__all__ = ["MAX_BYTES", "Issuer", "JwtVerifier", "by_issuer", "is_opaque"]
 
 MAX_BYTES = 16_384
 """The longest token that is looked at."""
@@ -66,7 +66,7 @@ class JwtVerifier:
         known = self._cache.find(name, now)
         if known is not None:
             return known
-        if self._opaque is not None and text.count(".") != _DOTS:
+        if self._opaque is not None and is_opaque(text):
             verified = await self._opaque.verify(text, server, now)
         else:
             case = Case(text=text, server=server, issuers=self._issuers, now=now, max_bytes=self._max_bytes)
@@ -100,6 +100,11 @@ def _examine(case: Case) -> Verified:
     leeway, keys = case.issuer.leeway, case.issuer.keys
     ends = min(case.expires_at + leeway, case.now + keys.good_for)
     return Verified(case.not_before - leeway, ends, case.principal, keys, keys.epoch)
+
+
+def is_opaque(text: str) -> bool:
+    """Say whether a token is none that could be read here, so that its issuer has to be asked."""
+    return text.count(".") != _DOTS
 
 
 def by_issuer(issuers: Sequence[Issuer]) -> Mapping[str, Issuer]:

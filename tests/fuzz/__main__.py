@@ -22,6 +22,7 @@ DRAWN: Final = {
     "differential": ("tests.engines.differential", "--seconds", "{}"),
 }
 _GRACE: Final = 120.0  # seconds to start, to end, and for a last slow input
+_NOISE: Final = ("INFO: ", "WARNING: Failed to find function")
 _RUNS: Final = re.compile(r"stat::number_of_executed_units: (\d+)")
 _REACHED: Final = re.compile(r"cov: (\d+)")
 
@@ -64,7 +65,7 @@ def _run(command: list[str], most: float) -> tuple[int, str]:
     except subprocess.TimeoutExpired as error:
         said = error.stdout or b""
         return 124, (said if isinstance(said, str) else said.decode(errors="replace")) + "\nit did not end"
-    return done.returncode, done.stdout
+    return done.returncode, "\n".join(line for line in done.stdout.splitlines() if not line.startswith(_NOISE))
 
 
 def _summary(output: str) -> str:

@@ -47,7 +47,7 @@ def main(name: str, seconds: str, directory: Path) -> None:
         f"-timeout={_SLOWEST}",
         f"-rss_limit_mb={_MOST_MB}",
         f"-artifact_prefix={directory}/found-",
-        f"-dict={words}",
+        *([f"-dict={words}"] if target.WORDS else []),
         "-print_final_stats=1",
         "-verbosity=1",
     ]
