@@ -54,8 +54,11 @@ def node(folder: Path = HERE / "node") -> Path:
             shutil.copy(folder / name, directory)
         _run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory)
 
-    name = folder.name if folder.parent == HERE else f"{folder.parent.name}-{folder.name}"
-    return _made(name, (folder / "package-lock.json").read_bytes(), build) / "node_modules"
+    name = f"{folder.parent.name}-{folder.name}"
+    made = _made(name, (folder / "package-lock.json").read_bytes(), build)
+    for program in folder.glob("*.mjs"):  # a program finds its packages beside itself
+        shutil.copy(program, made)
+    return made / "node_modules"
 
 
 def new_node() -> Path:
