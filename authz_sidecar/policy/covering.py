@@ -3,7 +3,8 @@
 The rows are a tree by field, as in the index engine; the question is another one, about patterns and not about calls.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from authz_sidecar.rules import Pattern, Rule
@@ -44,6 +45,17 @@ class _Level:
                 yield beginning
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a row is about: its subject and all roles that it holds, its tool and all groups that it is in.
+
+    Whoever or whatever is meant by the row has them too.
+    """
+
+    subjects: Sequence[str]
+    tools: Sequence[str]
+
+
 class Cover:
     """Rows of one effect, ready to be asked which of them covers another."""
 
@@ -55,19 +67,19 @@ class Cover:
                 level = level.at(field(rule))
             level.rows.append(rule)
 
-    def over(self, rule: Rule, names: Iterable[str], fits: Callable[[Rule], bool]) -> Rule | None:
-        """Give the first row of the file that covers this one and `fits`, or None; never a row that says the same.
-
-        `names` are the row's subject and all roles that it holds: whoever is meant by the row has them too.
-        """
-        levels = [level for name in names for level in self._root.over(Pattern(name))]
-        if rule.subject.prefix:
-            levels = list(self._root.over(rule.subject))
-        for field in _FIELDS[1:]:
-            levels = [deeper for level in levels for deeper in level.over(field(rule))]
+    def over(self, rule: Rule, names: Names, fits: Callable[[Rule], bool]) -> Rule | None:
+        """Give the first row of the file that covers this one and `fits`, or None; never a row that says the same."""
+        levels = [self._root]
+        wanted = (_meant(rule.subject, names.subjects), [rule.server], [rule.method], _meant(rule.tool, names.tools))
+        for patterns in wanted:
+            levels = [deeper for level in levels for pattern in patterns for deeper in level.over(pattern)]
         near = (row for level in levels for row in level.rows[:_LOOKED_AT])
         found = [row for row in near if fits(row) and not same(row, rule)]
         return min(found, key=lambda one: one.line, default=None)
+
+
+def _meant(field: Pattern, names: Sequence[str]) -> Sequence[Pattern]:
+    return [field] if field.prefix else [Pattern(name) for name in names]
 
 
 def same(one: Rule, other: Rule) -> bool:

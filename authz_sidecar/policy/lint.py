@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz_sidecar.model import Server
-from authz_sidecar.policy import lint_names, lint_reach, lint_roles, lint_shadows
+from authz_sidecar.policy import lint_groups, lint_names, lint_reach, lint_roles, lint_shadows
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.parse import Parsed
@@ -15,6 +15,7 @@ CODES: Final[Mapping[str, str]] = {
     "differs-by-case": "Two names differ only by upper and lower case, and are two names.",
     "duplicate-row": "A row says what another one says.",
     "empty-policy": "The policy has no p rows and denies everything.",
+    "idle-group": "Tools are put into a group that no p row is about.",
     "idle-role": "A role is given to members, but no row says what it may do.",
     "model-not-compiled": "The model is one that only Casbin reads, and it costs more with every row.",
     "never-matches": "A row can never match a call.",
@@ -40,10 +41,10 @@ def lint(parsed: Parsed, servers: Mapping[str, Server], carried: frozenset[str],
 
     `servers` is by name, `carried` are the kinds of names that a token can carry (`user:`, `role:` …).
     """
-    holding = Holding(parsed.rules.memberships)
-    # A membership that ends, or that holds on one server, makes no row idle.
-    always = [row for row in parsed.rules.memberships if row.server is None and row.until is None]
-    lint_shadows.check(parsed, Holding(always), found)
-    lint_reach.check(parsed, servers, found)
+    holding, grouping = Holding(parsed.rules.memberships), Holding(parsed.rules.tool_groups)
+    always = Holding(row for row in parsed.rules.memberships if row.until is None)  # one that ends makes no row idle
+    lint_shadows.check(parsed, always, grouping, found)
+    lint_reach.check(parsed, servers, grouping, found)
     lint_roles.check(parsed, holding, carried, found)
+    lint_groups.check(parsed, grouping, found)
     lint_names.check(parsed, found)

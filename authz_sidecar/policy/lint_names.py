@@ -34,6 +34,10 @@ def _names(parsed: Parsed) -> Iterator[_Name]:
         columns = places[row.source, row.line]
         yield "subject", row.member, row.source, row.line, columns[1]
         yield "subject", row.role, row.source, row.line, columns[2]
+    for row in rules.tool_groups:
+        columns = places[row.source, row.line]
+        yield "tool", row.member, row.source, row.line, columns[1]
+        yield "tool", row.role, row.source, row.line, columns[2]
     for scope in rules.scopes:
         columns = places[scope.source, scope.line]
         yield "server", str(scope.server), scope.source, scope.line, columns[0]

@@ -8,10 +8,11 @@ from authz_sidecar.methods import METHODS, Kind, find
 from authz_sidecar.model import Server
 from authz_sidecar.policy.covering import overlap
 from authz_sidecar.policy.findings import Findings, quote
+from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.lint_roles import Hints
 from authz_sidecar.policy.parse import Parsed
 from authz_sidecar.policy.tools import Offer
-from authz_sidecar.rules import ANY, Effect, Pattern, Rule, ScopeRow
+from authz_sidecar.rules import ANY, Effect, Membership, Pattern, Rule, ScopeRow
 
 _COMPLETIONS: Final = (Pattern("ref/prompt:", prefix=True), Pattern("ref/resource:", prefix=True))
 _COMPLETE: Final = "completion/complete"
@@ -19,12 +20,16 @@ _ACTS_ON_NOTHING: Final = frozenset({"logging/setLevel"})
 _BASE: Final = {name: entry.follows for name, entry in METHODS.items()}
 
 
-def check(parsed: Parsed, servers: Mapping[str, Server], found: Findings) -> None:
+def check(parsed: Parsed, servers: Mapping[str, Server], grouping: Holding, found: Findings) -> None:
     """Report rows whose tool does not fit their method or is offered nowhere, and scope rows that guard nothing."""
-    reach = _Reach(parsed, servers)
+    reach = _Reach(parsed, servers, grouping)
+    groups = {row.role for row in parsed.rules.tool_groups}
     for rule in parsed.rules.rules:
-        columns = parsed.places[rule.source, rule.line]
-        reach.tool(rule, columns[4], found)
+        if rule.tool.text not in groups:  # which tools are in it, the g2 rows say
+            reach.tool(rule, parsed.places[rule.source, rule.line][4], found)
+    for member in parsed.rules.tool_groups:
+        if member.member not in groups:
+            reach.member(member, parsed.places[member.source, member.line][1], found)
     scoped: dict[object, int] = {}
     for row in parsed.rules.scopes:
         columns = parsed.places[row.source, row.line]
@@ -38,11 +43,14 @@ def check(parsed: Parsed, servers: Mapping[str, Server], found: Findings) -> Non
 
 
 class _Reach:
-    def __init__(self, parsed: Parsed, servers: Mapping[str, Server]) -> None:
-        self._parsed, self._servers = parsed, servers
+    def __init__(self, parsed: Parsed, servers: Mapping[str, Server], grouping: Holding) -> None:
+        self._parsed, self._servers, self._grouping = parsed, servers, grouping
+        self._about: dict[str, list[Rule]] = {}
+        for rule in parsed.rules.rules if parsed.rules.tool_groups else ():
+            self._about.setdefault(rule.tool.text, []).append(rule)
         self._methods: dict[tuple[Pattern, Pattern], frozenset[str]] = {}
         self._offers: dict[tuple[Pattern, Pattern], _Offers | None] = {}
-        self._allows = _allows(parsed.rules.rules)
+        self._allows = _allows(parsed.rules.rules, grouping)
 
     def tool(self, row: Rule | ScopeRow, column: int, found: Findings) -> None:
         """Look at the tool of a row."""
@@ -58,6 +66,17 @@ class _Reach:
             near = offers.hint(row.tool.text)
             message = f"no server that is meant here offers {quote(str(row.tool))}, as recorded in tools.json{near}"
             found.warn(row.source, row.line, column, "unknown-tool", message)
+
+    def member(self, row: Membership, column: int, found: Findings) -> None:
+        """Look at a tool that is put into a group: some server must offer it to a method that a row is about."""
+        tool = Pattern(row.member)
+        about = [rule for name in sorted(self._grouping.held(row.member)) for rule in self._about.get(name, ())]
+        kinds = {(rule.server, rule.method) for rule in about}
+        offers = [self._offered(*kind) for kind in kinds]
+        known = [offer for offer in offers if offer is not None]
+        if known and len(known) == len(offers) and not any(offer.match(tool) for offer in known):
+            message = f"no server that is meant here offers {quote(row.member)}, as recorded in tools.json"
+            found.warn(row.source, row.line, column, "unknown-tool", message + known[0].hint(row.member))
 
     def allowed(self, row: ScopeRow) -> bool:
         """Say whether some allow row and the scope row are about a call in common."""
@@ -131,11 +150,13 @@ def _some(names: list[str], pattern: Pattern) -> bool:
     return at < len(names) and pattern.matches(names[at])
 
 
-def _allows(rules: Iterable[Rule]) -> dict[tuple[Pattern, Pattern], _Tools]:
+def _allows(rules: Iterable[Rule], grouping: Holding) -> dict[tuple[Pattern, Pattern], _Tools]:
     groups: dict[tuple[Pattern, Pattern], list[Pattern]] = {}
     for rule in rules:
         if rule.effect is Effect.ALLOW:
-            groups.setdefault((rule.server, rule.method), []).append(rule.tool)
+            some = groups.setdefault((rule.server, rule.method), [])
+            some.append(rule.tool)
+            some += [] if rule.tool.prefix else map(Pattern, grouping.holders((rule.tool.text,)) - {rule.tool.text})
     return {key: _Tools(tools) for key, tools in groups.items()}
 
 

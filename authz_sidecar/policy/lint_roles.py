@@ -1,6 +1,7 @@
 """Lint: roles that nobody has, and roles that may do nothing."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from authz_sidecar.policy.findings import Findings, quote
@@ -37,30 +38,56 @@ def check(parsed: Parsed, holding: Holding, carried: frozenset[str], found: Find
 
 
 def _unheld(parsed: Parsed, holding: Holding, carried: frozenset[str], found: Findings) -> None:
-    members = {row.member for row in parsed.rules.memberships}
-    reached = {name for member in members if _is_carried(member, carried) for name in holding.held(member)}
+    members = [row.member for row in parsed.rules.memberships if _is_carried(row.member, carried)]
+    places = _Places(holding)
+
+    @cache
+    def reached(place: str) -> frozenset[str]:
+        return frozenset[str]().union(*map(holding.on(place).held, members))
+
     hint = Hints(row.role for row in parsed.rules.memberships)
     for rule in parsed.rules.rules:
         name = rule.subject.text
-        if rule.subject.prefix or _is_carried(name, carried) or name in reached:
+        if rule.subject.prefix or _is_carried(name, carried) or any(name in reached(at) for at in places.of(rule)):
             continue
-        message = f"nobody has {quote(name)}: no token carries it and no g row gives it{hint(name)}"
+        here = f" on {quote(str(rule.server))}" if holding.servers else ""
+        message = f"nobody has {quote(name)}{here}: no token carries it and no g row gives it{hint(name)}"
         found.warn(rule.source, rule.line, _column(parsed, rule), "unheld-role", message)
 
 
 def _idle(parsed: Parsed, holding: Holding, found: Findings) -> None:
-    subjects = [rule.subject for rule in parsed.rules.rules]
-    literals = {subject.text for subject in subjects if not subject.prefix}
-    beginnings = tuple({subject.text for subject in subjects if subject.prefix})
-    hint = Hints(literals)
-    told: set[str] = set()
+    literals: dict[str, set[str]] = {}
+    beginnings: dict[str, set[str]] = {}
+    places = _Places(holding)
+    for rule in parsed.rules.rules:
+        for at in places.of(rule):
+            (beginnings if rule.subject.prefix else literals).setdefault(at, set()).add(rule.subject.text)
+    hint = Hints({name for names in literals.values() for name in names})
+    told: set[tuple[str, str]] = set()
     for row in parsed.rules.memberships:
-        held = holding.held(row.role)
-        if row.role in told or not held.isdisjoint(literals) or any(name.startswith(beginnings) for name in held):
+        at = row.server or ""
+        held = holding.on(at).held(row.role)
+        begin = tuple(beginnings.get(at, ()))
+        if (row.role, at) in told or not held.isdisjoint(literals.get(at, ())):
             continue
-        told.add(row.role)
-        message = f"no p row says what {quote(row.role)} may do{hint(row.role)}"
+        if begin and any(name.startswith(begin) for name in held):
+            continue
+        told.add((row.role, at))
+        here = f" on {quote(at)}" if at else ""
+        message = f"no p row says what {quote(row.role)} may do{here}{hint(row.role)}"
         found.warn(row.source, row.line, parsed.places[row.source, row.line][2], "idle-role", message)
+
+
+class _Places:
+    """Knows where a row speaks: on the servers that have roles of their own; without such, in one place called ""."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._own: Final = sorted(holding.servers) or [""]
+
+    def of(self, rule: Rule) -> list[str]:
+        if self._own == [""]:
+            return self._own
+        return [server for server in self._own if rule.server.matches(server)]
 
 
 def _is_carried(name: str, carried: frozenset[str]) -> bool:

@@ -5,7 +5,8 @@ from functools import partial
 from typing import Final
 
 from authz_sidecar.methods import METHODS, Kind
-from authz_sidecar.policy.covering import Cover
+from authz_sidecar.policy.cells import where
+from authz_sidecar.policy.covering import Cover, Names
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.parse import Parsed
@@ -14,20 +15,24 @@ from authz_sidecar.rules import ANY, Effect, Pattern, Rule
 _LISTS: Final = tuple((name, entry.follows) for name, entry in METHODS.items() if entry.kind is Kind.LIST)
 
 
-def check(parsed: Parsed, holding: Holding, found: Findings) -> None:
+def check(parsed: Parsed, holding: Holding, grouping: Holding, found: Findings) -> None:
     """Report rows that a deny or a broader row covers, and rows that give everything to everybody."""
     rules = parsed.rules.rules
     denies = Cover(rule for rule in rules if rule.effect is Effect.DENY)
     allows = Cover(rule for rule in rules if rule.effect is Effect.ALLOW)
     for rule in rules:
-        names = sorted(holding.held(rule.subject.text))
+        # A row for many servers is covered only by roles that are held on all of them.
+        held = holding.on("" if rule.server.prefix else rule.server.text).held(rule.subject.text)
+        names = Names(subjects=sorted(held), tools=sorted(grouping.held(rule.tool.text)))
         allow = rule.effect is Effect.ALLOW
         said = ""
         serves = partial(_serves, rule=rule)
         if (deny := denies.over(rule, names, serves)) is not None:
             said = _by_deny(rule, deny)
         elif allow and (broader := allows.over(rule, names, serves)) is not None:
-            message = f"line {broader.line} allows all of this already ({quote(broader.text)}), remove one of them"
+            message = (
+                f"{where(broader, rule.source)} allows all of this already ({quote(broader.text)}), remove one of them"
+            )
             found.warn(rule.source, rule.line, _column(parsed, rule, 0), "shadowed-by-allow", message)
         if said:
             code = "shadowed-by-deny" if allow else "redundant-deny"
@@ -40,8 +45,8 @@ def check(parsed: Parsed, holding: Holding, found: Findings) -> None:
 
 def _by_deny(rule: Rule, deny: Rule) -> str:
     if rule.effect is Effect.ALLOW:
-        return f"never allows anything: line {deny.line} denies all of it ({quote(deny.text)})"
-    return f"line {deny.line} denies all of this already ({quote(deny.text)}), remove one of them"
+        return f"never allows anything: {where(deny, rule.source)} denies all of it ({quote(deny.text)})"
+    return f"{where(deny, rule.source)} denies all of this already ({quote(deny.text)}), remove one of them"
 
 
 def _serves(broader: Rule, rule: Rule) -> bool:

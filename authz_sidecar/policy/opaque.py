@@ -6,7 +6,6 @@ from authz_sidecar.methods import METHODS
 from authz_sidecar.rules import ANY, Pattern, Rules
 
 _SPECIAL = frozenset("*?^$|+()[]{}\\")
-"""Characters of a field that may be a pattern in a language of Casbin's."""
 
 
 def unsaid(rules: Rules) -> str:
@@ -30,9 +29,14 @@ def subjects(rules: Rules) -> set[str]:
         return set()
     foreign = () if rules.foreign is None else rules.foreign.rows
     written = {row.rule.subject.text for row in foreign}
-    return {name for name in written if _SPECIAL.isdisjoint(name)} | {
+    return {name for name in written if _is_name(name)} | {
         name for test in rules.expectations for name in test.subjects
     }
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a field is surely no pattern in one of Casbin's languages, `/:id` among them."""
+    return _SPECIAL.isdisjoint(text) and "/:" not in text
 
 
 def calls(rules: Rules) -> Iterator[tuple[Pattern, Pattern, Pattern]]:
@@ -40,7 +44,7 @@ def calls(rules: Rules) -> Iterator[tuple[Pattern, Pattern, Pattern]]:
     if not unsaid(rules):
         return
     for row in () if rules.foreign is None else rules.foreign.rows:
-        if _SPECIAL.isdisjoint(row.rule.tool.text):
+        if _is_name(row.rule.tool.text):
             methods = METHODS.keys() & set(row.values)
             for method in sorted(methods):
                 yield ANY, Pattern(method), row.rule.tool

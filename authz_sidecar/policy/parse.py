@@ -1,6 +1,6 @@
 """Turns the bytes of policy files into checked rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import chain
@@ -71,6 +71,8 @@ def parse(
     shape = OWN if sources and MODEL not in files else read_model(MODEL, files.get(MODEL, b""), found)
     if shape is not None and (plain or not shape.own):
         said = parse_shaped(read_rows, shape, places, found, plain=plain)
+        if lints is None or said.size <= lints:
+            _warn_duplicates(said.rules, places, found)
     else:
         rules, memberships = parse_rows(read_rows, places, found, whens, lints)
         said = Rules(rules=rules, memberships=memberships)
@@ -170,7 +172,7 @@ def _membership(row: Row, found: Findings) -> list[Membership]:
     return [Membership(member=member, role=role, source=row.file, line=row.line, text=row.text, until=row.until)]
 
 
-def _warn_duplicates(rules: list[Rule], places: Places, found: Findings) -> None:
+def _warn_duplicates(rules: Sequence[Rule], places: Places, found: Findings) -> None:
     seen: dict[object, Rule] = {}
     for rule in rules:
         breathe()

@@ -39,8 +39,16 @@ def validate(parsed: Parsed, servers: Mapping[str, Server], qualified_by: frozen
         check.row(rule, (2, 3), opens=rule.effect is Effect.DENY)
     for membership in rules.memberships:
         check.held(membership)
+    groups = {row.role for row in rules.tool_groups}
     for scope_row in rules.scopes:
         check.row(scope_row, (0, 1), opens=True)
+        if not scope_row.tool.prefix and scope_row.tool.text in groups:
+            # The scopes of a call are looked up by its own name: what was to be guarded would stay open.
+            message = (
+                f"{quote(scope_row.tool.text)} is a group, and scope rows name tools; write a row for each of them"
+            )
+            column = parsed.places[scope_row.source, scope_row.line][2]
+            found.error(scope_row.source, scope_row.line, column, "scope-on-group", message)
     check.expectations()
     if qualified_by:
         check_names(parsed, qualified_by, found)

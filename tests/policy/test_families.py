@@ -1,0 +1,307 @@
+"""Lint, questions, coverage and comparison by every model that we compile, and what is said where they cannot tell."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authz_sidecar.model import Question
+from authz_sidecar.policy.callers import caller
+from authz_sidecar.policy.coverage import Coverage, measure
+from authz_sidecar.policy.diff import compare
+from authz_sidecar.policy.expect import trials
+from authz_sidecar.policy.explain import Explainer, Explanation
+from authz_sidecar.policy.matrix import fill
+from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.people import names
+from authz_sidecar.policy.questions import Questions, target
+from authz_sidecar.policy.tools import Tools
+from authz_sidecar.policy.universe import Universe
+from authz_sidecar.ports import Policy
+from authz_sidecar.rules import Rules
+from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, questions
+from tests.policy.families import BOTH, DOMAINS, FOREIGN, GROUPS, Case, built, compiled, foreign, pairs, policy, read
+
+TOOLS = '{"desk": {"tools": [{"name": "t"}, {"name": "u"}]}, "shop": {"tools": [{"name": "t"}]}}'
+
+
+def explained(made: Policy, subjects: str, tool: str, *, server: str = "desk", now: float | None = None) -> Explanation:
+    explainer = Explainer(policy=made, servers=SERVERS, hierarchy=HIERARCHY, now=now)
+    question = Question(method="tools/call", tool=tool)
+    return asyncio.run(explainer.explain(caller(subjects.split()), server, question))
+
+
+def advice(found: Explanation) -> str:
+    assert found.miss is not None
+    return found.miss.advice
+
+
+@CALM
+@given(st.one_of(read, foreign))
+def test_who_what_and_the_matrix_agree_with_asking(case: Case) -> None:
+    made = policy(case)
+    asked = questions(made)
+    said = {key for key, (permitted, _) in answers(made).items() if permitted}
+
+    async def ask() -> tuple[set[object], set[object], set[object]]:
+        who = {
+            (grant.name.name, one) for one in asked.universe async for grant in asked.who_can(one) if grant.permitted
+        }
+        what = {
+            (name.name, grant.target)
+            for name in asked.names
+            async for grant in asked.what_can((name.name,))
+            if grant.permitted
+        }
+        table = await fill(asked, servers=frozenset(), kinds=frozenset())
+        return who, what, {key for key, grant in table.grants.items() if grant.permitted}
+
+    assert asyncio.run(ask()) == (said, said, said)
+
+
+def _shared(old: Policy, new: Policy) -> tuple[Questions, Questions]:
+    universe = Universe((old.rules, new.rules), SERVERS, Tools())
+    both = [
+        Questions(policy=one, servers=SERVERS, hierarchy=HIERARCHY, tools=Tools(), universe=universe)
+        for one in (old, new)
+    ]
+    return both[0], both[1]
+
+
+@CALM
+@given(st.one_of(pairs, st.tuples(foreign, foreign)))
+def test_the_difference_is_what_asking_both_about_everything_gives(cases: tuple[Case, Case]) -> None:
+    old, new = map(policy, cases)
+    before, after = _shared(old, new)
+
+    async def ask() -> set[tuple[str, object]]:
+        return {
+            (name.label, one)
+            for name in names((old.rules, new.rules))
+            for one in before.universe
+            if (await before.ask((name.name,), one)).permitted != (await after.ask((name.name,), one)).permitted
+        }
+
+    told = asyncio.run(compare(old, new, SERVERS, HIERARCHY, Tools()))
+    assert {(name, one.target) for one in told for name in (one.name.label, *one.also)} == asyncio.run(ask())
+
+
+@CALM
+@given(read)
+def test_a_row_that_lint_calls_idle_can_go_and_nobody_notices(case: Case) -> None:
+    whole = policy(case)
+    idle = {"shadowed-by-deny", "shadowed-by-allow", "redundant-deny"}
+    for line in {one.line for one in asyncio.run(built(case)).warnings if one.code in idle}:
+        left = compiled(replace(whole.rules, rules=tuple(row for row in whole.rules.rules if row.line != line)))
+        assert answers(left, like=whole) == answers(whole)
+
+
+@CALM
+@given(read)
+def test_a_role_or_group_that_lint_calls_idle_or_unheld_gives_users_nothing(case: Case) -> None:
+    whole = policy(case)
+    found = asyncio.run(built(case, carried=frozenset({"user:"}))).warnings
+    lines = {one.line for one in found if one.code == "unheld-role"}
+    left = compiled(replace(whole.rules, rules=tuple(row for row in whole.rules.rules if row.line not in lines)))
+    users = {key: said for key, said in answers(whole).items() if key[0].startswith("user:")}
+    assert users.items() <= answers(left, like=whole).items()
+
+
+def _could_go(whole: Policy) -> Iterator[int]:
+    rules = whole.rules
+    for row in (*rules.rules, *rules.memberships, *rules.tool_groups):
+        left = replace(
+            rules,
+            rules=tuple(one for one in rules.rules if one is not row),
+            memberships=tuple(one for one in rules.memberships if one is not row),
+            tool_groups=tuple(one for one in rules.tool_groups if one is not row),
+        )
+        if asyncio.run(_all_hold(left)):
+            yield row.line
+
+
+async def _all_hold(left: Rules) -> bool:
+    return all([bool(trial) async for trial in trials(compiled(left), SERVERS, HIERARCHY)])
+
+
+def covered(made: Policy) -> Coverage:
+    return asyncio.run(measure(made, SERVERS, HIERARCHY))
+
+
+@CALM
+@given(read, st.data())
+def test_what_could_go_is_what_could_go(case: Case, data: st.DataObject) -> None:
+    said = answers(policy(case))
+    chosen = data.draw(st.lists(st.sampled_from(sorted(said, key=str)), max_size=5)) if said else []
+    tests = "".join(
+        f"{name},{one.server},{one.method},{one.tool},,,{'allow' if said[name, one][0] else 'deny'}\n"
+        for name, one in chosen
+    )
+    whole = policy(case, expectations=tests)
+    assert sorted(row.line for row in covered(whole).deletable) == sorted(_could_go(whole))
+
+
+RULES = """\
+p, role:r, desk, grp, tools/call, allow
+p, role:s, shop, t,   tools/call, allow
+g, user:a, role:r, desk
+g, user:a, role:s, desk
+g2, t, grp
+g2, u, grp
+"""
+
+
+def test_the_way_to_a_right_is_that_of_its_server() -> None:
+    rows = "p, role:r, desk, t, tools/call, allow\ng, user:a, role:r, shop\n"
+    made = policy((DOMAINS, f"{rows}g, user:a, role:q, desk\ng, role:q, role:r, desk\n"))
+
+    async def ask() -> list[int]:
+        found = questions(made).who_can(target("desk", "tools/call", "t"))
+        return [row.line for grant in [one async for one in found] if grant.name.name == "user:a" for row in grant.path]
+
+    assert asyncio.run(ask()) == [3, 4]
+
+
+def test_a_group_is_explained_by_the_rows_that_make_it() -> None:
+    found = explained(policy((BOTH, RULES)), "user:a", "t")
+    assert found.decision.allowed
+    assert {name: [row.line for row in way] for name, way in found.groups.items()} == {"t": [], "grp": [5]}
+    assert [(one.rule.line, one.missing, one.decides) for one in found.considered] == [
+        (1, (), True),
+        (2, ("server",), False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "tool", "server", "said"),
+    [
+        pytest.param("user:a", "v", "desk", "`v` is not in the group `grp`", id="a group"),
+        pytest.param("user:b", "t", "desk", "the caller does not hold `role:r` on `desk`", id="a role there"),
+        pytest.param("user:a", "t", "shop", "the caller does not hold `role:s` on `shop`", id="a role elsewhere"),
+    ],
+)
+def test_the_one_thing_that_is_missing_is_told_for_domains_and_groups(
+    subjects: str, tool: str, server: str, said: str
+) -> None:
+    assert advice(explained(policy((BOTH, RULES)), subjects, tool, server=server)) == said
+
+
+def test_a_grant_that_has_ended_is_what_is_missing() -> None:
+    rows = "# until 2026-01-31\np, role:r, desk, t, tools/call, allow\np, role:s, desk, u, tools/call, allow\n"
+    made = policy((GROUPS, f"{rows}g, user:a, role:r\n# until 2026-01-31\ng, user:a, role:s\n"))
+    silent = replace(made, compiled=compiled(Rules()).compiled)  # as the clock would have it
+    later = 2_000_000_000.0
+    assert (
+        advice(explained(silent, "user:a", "t", now=later))
+        == "the grant has ended: `# until 2026-01-31` at policy.csv:2"
+    )
+    assert (
+        advice(explained(silent, "user:a", "u", now=later))
+        == "the grant has ended: `# until 2026-01-31` at policy.csv:6"
+    )
+    assert "ended" not in advice(explained(silent, "user:a", "u", now=0.0))
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        pytest.param((BOTH, RULES), [(2, "unheld-role"), (4, "idle-role")], id="a role that is held elsewhere"),
+        pytest.param(
+            (BOTH, "p, role:r, *, grp, tools/call, allow\ng, user:a, role:r, shop\ng2, t, grp\ng2, t, grup\n"),
+            [(4, "idle-group")],
+            id="a group that no row is about",
+        ),
+        pytest.param(
+            (GROUPS, ("p, role:r, desk, grp, tools/call, allow\np, user:a, desk, t, tools/call, allow\n"
+                     "g, user:a, role:r\ng2, t, grp\n")),
+            [(2, "shadowed-by-allow")],
+            id="a row for a tool that one for its group covers",
+        ),
+        pytest.param(
+            (DOMAINS, ("p, role:r, desk, t, tools/call, allow\np, user:a, desk, t, tools/call, allow\n"
+                      "p, user:a, shop, t, tools/call, allow\ng, user:a, role:r, desk\n")),
+            [(2, "shadowed-by-allow")],
+            id="a row that a role on its server covers",
+        ),
+        pytest.param(
+            (DOMAINS, "p, user:a, desk, t, tools/call, allow\n" * 2), [(2, "duplicate-row")], id="rows said twice"
+        ),
+        pytest.param(
+            (GROUPS, ("p, user:a, desk, t, tools/call, allow\np, user:a, desk, T, tools/call, allow\n"
+                     "g2, x, Grp\ng2, x, grp\np, user:a, desk, Grp, tools/call, allow\n"
+                     "p, user:a, desk, grp, tools/call, allow\n")),
+            [(2, "differs-by-case"), (6, "differs-by-case")],
+            id="groups that differ by case",
+        ),
+    ],
+)  # fmt: skip
+def test_lint_follows_domains_and_groups(case: Case, said: list[tuple[int, str]]) -> None:
+    found = asyncio.run(built(case, carried=frozenset({"user:"})))
+    assert found.problems == ()
+    assert [(one.line, one.code) for one in found.warnings] == said
+
+
+def test_tools_in_groups_are_held_against_the_recorded_lists() -> None:
+    rows = "p, user:a, *, grp, tools/call, allow\ng2, t, grp\ng2, uu, grp\ng2, all, grp\ng2, u, all\n"
+    found = asyncio.run(built((GROUPS, rows), tools=TOOLS))
+    assert [(one.line, one.code) for one in found.warnings] == [(3, "unknown-tool")]
+
+
+def test_a_scope_row_for_a_group_is_refused_since_it_would_guard_nothing() -> None:
+    found = asyncio.run(built((BOTH, RULES), scopes="desk,tools/call,t,s1\ndesk, tools/call, grp, s1\n"))
+    assert [(one.file, one.line, one.column, one.code) for one in found.problems] == [
+        ("scopes.csv", 3, 19, "scope-on-group")
+    ]
+
+
+def test_a_scope_row_for_a_tool_of_an_allowed_group_applies() -> None:
+    found = asyncio.run(built((BOTH, RULES), scopes="desk,tools/call,t,s1\ndesk,tools/call,v,s1\n"))
+    assert [(one.line, one.code) for one in found.warnings if one.file == "scopes.csv"] == [(3, "scope-never-applies")]
+
+
+FOREIGN_ROWS = """\
+p, role:r, desk, t,    tools/call, allow
+p, role:r, desk, u/:x, tools/call, allow
+g, user:a, role:r, desk
+"""
+
+
+def test_what_only_an_engine_reads_is_asked_by_the_names_beside_it_and_said() -> None:
+    made = policy((FOREIGN, FOREIGN_ROWS), expectations="user:b,desk,tools/call,u/1,,,deny\n")
+    assert "only Casbin can read" in unsaid(made.rules)
+    assert "only the engine can read" in unsaid(Rules(sources={"engine.d/x.cedar": b"x"}))
+    table = asyncio.run(fill(questions(made), servers=frozenset(), kinds=frozenset()))
+    assert sorted({(name, one.tool) for name, one in table.grants}) == [
+        ("role:r", "t"), ("role:r", "u/1"), ("user:a", "t"), ("user:a", "u/1"),
+    ]  # fmt: skip
+
+
+def test_no_near_row_is_made_up_where_only_an_engine_reads_them() -> None:
+    found = explained(policy((FOREIGN, FOREIGN_ROWS)), "user:b", "t")
+    assert found.considered == ()
+    assert advice(found).startswith("no row for this call and caller; only Casbin can read")
+
+
+def test_rows_that_only_casbin_reads_are_covered_like_others() -> None:
+    found = covered(policy((FOREIGN, FOREIGN_ROWS), expectations="user:a,desk,tools/call,u/1,,,allow\n"))
+    assert [rule.line for rule in found.unexercised] == [1]
+    assert [row.line for row in found.deletable] == [1]
+
+
+def test_a_user_called_like_a_role_is_told_what_stands_in_the_way() -> None:
+    made = policy((FOREIGN, FOREIGN_ROWS))
+    made = replace(made, rules=replace(made.rules, namesakes=frozenset({"user:r"})))
+    found = explained(made, "user:r", "t")
+    assert found.miss is not None
+    assert found.miss.missing == "claim"
+
+
+def test_a_name_that_becomes_a_role_is_part_of_the_difference() -> None:
+    rows = "p, role:r, desk, t, tools/call, allow\np, user:r, desk, t, tools/call, allow\n"
+    old = policy((DOMAINS, rows))
+    new = replace(old, rules=replace(old.rules, namesakes=frozenset({"user:r"})))
+    told = asyncio.run(compare(old, new, SERVERS, HIERARCHY, Tools()))
+    assert [(one.change, one.name.label) for one in told] == [("loses", "user:r")]
