@@ -1,10 +1,10 @@
 """What the adapter asks of a policy decision point, and what it hears back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from authz_sidecar.events import RuleLine
 from mcp_adapter.principal import Principal
@@ -84,6 +84,15 @@ class Answer:
         return bool(self.decisions) and all(self.decisions)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What the decision point judges by now."""
+
+    revision: str
+    epoch: int = 0
+    """Counts up when something is revoked."""
+
+
 class Pdp(Protocol):
     """Answers. The promise of `SidecarClient`, for tests and for whoever embeds the decision.
 
@@ -111,4 +120,13 @@ class Pdp(Protocol):
 
     async def close(self) -> None:
         """Let go of what the running loop holds open."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A decision point that tells when to ask again."""
+
+    def watch(self) -> AsyncIterator[News]:
+        """Tell what is in force now, and then each change; raises `Unanswered` when it can tell no more."""
         ...

@@ -1,5 +1,6 @@
 """A sidecar that answers from a table, over real gRPC."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,21 @@ class Table:
     fault: grpc.StatusCode | None = None
     hold: Callable[[], object] | None = None
     """Awaited before each answer, to be slow."""
+    streams: bool = True
+    """Whether questions may come on a stream, as with every sidecar but an old one."""
+    streamed: int = 0
+    packs: list[int] = field(default_factory=list)
+    """How many questions each message on a stream carried."""
+    news: tuple[str, int] | None = (REVISION, 0)
+    """The revision and the revocation epoch; None ends every subscription and takes no more."""
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    watches: int = 0
+
+    async def tell(self, news: tuple[str, int] | None) -> None:
+        """Tell everybody who watches."""
+        async with self.changed:
+            self.news = news
+            self.changed.notify_all()
 
     def judge(self, token: str, method: str, tool: str) -> wire.CheckResponse:
         if not token:
@@ -82,6 +98,18 @@ class Table:
         )
 
 
+class _Aborted(Exception):
+    def __init__(self, code: grpc.StatusCode, detail: str) -> None:
+        self.code, self.detail = code, detail
+
+
+class _Alone:
+    """The context of one question on a stream."""
+
+    async def abort(self, code: grpc.StatusCode, detail: str) -> None:
+        raise _Aborted(code, detail)
+
+
 class FakeSidecar(AuthorizationServiceServicer):
     """Serves a table on a Unix socket until it is stopped."""
 
@@ -118,6 +146,47 @@ class FakeSidecar(AuthorizationServiceServicer):
         answer.mode = wire.MODE_OBSERVE if self.table.observe else wire.MODE_ENFORCE
         answer.token_expires_at.seconds = 4_000_000_000
         return answer
+
+    async def CheckStream(self, requests, context):  # noqa: N802 - the name of the RPC
+        if not self.table.streams:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "an older sidecar")
+        await context.send_initial_metadata((("authz-stream", "more"),))
+        self.table.streamed += 1
+        tasks: set[asyncio.Task[None]] = set()
+        turn = asyncio.Lock()
+
+        async def answer(asked: wire.CheckRequest) -> None:
+            said = wire.CheckStreamResponse(request_id=asked.request_id)
+            try:
+                said.check.CopyFrom(await self.Check(asked, _Alone()))
+            except _Aborted as error:
+                said.error.code, said.error.message = error.code.value[0], error.detail
+            async with turn:
+                await context.write(said)
+
+        async for request in requests:
+            self.table.packs.append(1 + len(request.more))
+            for asked in (request.check, *request.more):
+                tasks.add(task := asyncio.create_task(answer(asked)))
+                task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+
+    async def WatchPolicy(self, request, context):  # noqa: N802 - the name of the RPC
+        if self.table.news is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "an older sidecar")
+        self.table.watches += 1
+        try:
+            told = None
+            while True:
+                async with self.table.changed:
+                    while self.table.news == told:
+                        await self.table.changed.wait()
+                    told = self.table.news
+                if told is None:
+                    return
+                await context.write(wire.WatchPolicyResponse(policy_revision=told[0], revocation_epoch=told[1]))
+        finally:
+            self.table.watches -= 1
 
     async def CheckBatch(self, request, context):  # noqa: N802 - the name of the RPC
         self.table.asked.append(request)

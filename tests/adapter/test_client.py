@@ -147,7 +147,7 @@ async def test_a_directory_of_somebody_else_is_not_trusted(sidecar, run_dir, mon
     if os.geteuid() == 0:
         os.chown(run_dir, 4242, -1)
     else:  # nobody but root can give a directory away
-        monkeypatch.setattr("mcp_adapter.client.geteuid", lambda: 4242)
+        monkeypatch.setattr("mcp_adapter.target.geteuid", lambda: 4242)
     asker = SidecarClient(sidecar.target, timeout=5)
     with pytest.raises(Unanswered, match="belongs to user"):
         await asker.check("token-alice", Item(method="ping"), **ASK)
@@ -173,7 +173,7 @@ async def test_a_client_that_is_closed_while_it_asks_has_no_answer(asker, table)
 
 async def test_a_channel_that_closes_under_a_question_has_no_answer(asker):
     await asker.check("token-alice", Item(method="ping"), **ASK)
-    await asker._lines[asyncio.get_running_loop()][0].close()
+    await asker._desks[asyncio.get_running_loop()].channel.close()
     with pytest.raises(Unanswered):
         await asker.check("token-alice", Item(method="ping"), **ASK)
 
