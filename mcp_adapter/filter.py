@@ -30,10 +30,22 @@ class Filter:
     `cacheScope: "private"` (2026-07-28, "Caching").
     """
 
-    def __init__(self, sift: Sift, *, modern: bool) -> None:
-        """Take who judges the entries, and whether the request is of the 2026-07-28 era."""
+    def __init__(
+        self,
+        sift: Sift,
+        *,
+        modern: bool,
+        task: Callable[[str], str] = lambda name: "",
+        learn: Callable[[Raws], None] = lambda entry: None,
+    ) -> None:
+        """Take who judges the entries, and whether the request is of the 2026-07-28 era.
+
+        `task` gives the tool that made a task of this caller, or nothing; `learn` is shown every tool as it stands.
+        """
         self._sift = sift
         self._modern = modern
+        self._task = task
+        self._learn = learn
         self.listed: int | None = None
         self.hidden: int | None = None
 
@@ -54,10 +66,11 @@ class Filter:
             return data
         result = _object.decode(raw)
         listings = [listing for listing in LISTINGS if listing.key in result]
-        if not listings:
+        if not listings and "cacheScope" not in result:
             return data
         await self._lists(result, listings)
         if self._modern or "cacheScope" in result:
+            # What may be read depends on who asks, so what was read is the caller's own as well.
             result["cacheScope"] = _PRIVATE
         # Written anew from what was read, so that a reader who takes the first of two keys sees nothing else.
         message["result"] = msgspec.Raw(msgspec.json.encode(result))
@@ -65,8 +78,10 @@ class Filter:
 
     async def _lists(self, result: Raws, listings: list[Listing]) -> None:
         """Filter all lists of one result by one question."""
+        if not listings:
+            return
         entries = [(listing, entry) for listing in listings for entry in _objects.decode(result[listing.key])]
-        asked = [(at, item) for at, pair in enumerate(entries) if (item := _item(*pair)) is not None]
+        asked = [(at, item) for at, pair in enumerate(entries) if (item := self._item(*pair)) is not None]
         seen = await self._sift([item for _, item in asked]) if asked else ()
         shown = {at for (at, _), yes in zip(asked, seen, strict=True) if yes}
         for listing in listings:
@@ -75,10 +90,19 @@ class Filter:
         self.listed = (self.listed or 0) + len(shown)
         self.hidden = (self.hidden or 0) + len(entries) - len(shown)
 
+    def _item(self, listing: Listing, entry: Raws) -> Item | None:
+        item = _item(listing, entry)
+        if listing.key == "tools":
+            self._learn(entry)
+        if item is None or listing.key != "tasks":
+            return item
+        tool = self._task(item.tool)  # a task is shown to its maker, who may still use the tool that made it
+        return Item(method=item.method, tool=tool) if tool else None
+
 
 def _item(listing: Listing, entry: Raws) -> Item | None:
     """Give what to ask about an entry, or None for one that nobody could call: it is hidden."""
-    if not listing.name or listing.name not in entry:
+    if listing.name not in entry:
         return None
     try:
         name = msgspec.json.decode(entry[listing.name], type=str)

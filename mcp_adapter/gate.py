@@ -27,6 +27,8 @@ class Way(StrEnum):
     """403, and the scopes that would help."""
     UNANSWERED = "unanswered"
     """Nobody could say: 503."""
+    UNKNOWN = "unknown"
+    """What it names does not exist, or is somebody else's: both read alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

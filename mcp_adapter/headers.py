@@ -75,8 +75,8 @@ class Headers:
         self._raw: Final = [(bytes(name).lower(), bytes(value)) for name, value in raw]
         self._found: Final[dict[bytes, bytes]] = {}
         for name, value in self._raw:
-            if name in _SINGLE and name in self._found:
-                raise bad_request(f"the header `{name.decode('ascii')}` is there twice")
+            if name in self._found and (name in _SINGLE or name.startswith(b"mcp-param-")):
+                raise bad_request(f"the header `{name.decode('latin-1')}` is there twice")
             self._found[name] = value
 
     def get(self, name: bytes) -> bytes | None:

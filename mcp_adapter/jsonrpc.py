@@ -15,8 +15,8 @@ from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, Re
 DEPTH: Final = 64
 _LONGEST_METHOD: Final = 256
 _ENVELOPE: Final = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
-_PARAMS: Final = frozenset({"_meta", "arguments", "name", "notifications", "ref", "taskid", "uri"})
-_EXACT: Final = {"taskid": "taskId"}
+_EXACT: Final = {"taskid": "taskId", "inputresponses": "inputResponses", "requeststate": "requestState"}
+_PARAMS: Final = frozenset({"_meta", "arguments", "cursor", "name", "notifications", "ref", "task", "uri", *_EXACT})
 _raws: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 

@@ -85,7 +85,7 @@ def _ref(message: Message) -> tuple[Item, ...]:
 
 
 def _task(message: Message) -> tuple[Item, ...]:
-    # The right to a task follows from the call that made it, which the adapter does not remember yet: the empty name
+    # The right to a task follows from the call that made it (`tasks.py`). Where nobody remembers that, the empty name
     # is matched by a `*` row alone.
     _text(message.params.get("taskId"), "taskId")
     return (Item(method=message.method),)
@@ -98,8 +98,12 @@ def _listen(message: Message) -> tuple[Item, ...]:
         raise _wrong("`notifications` is not an object")
     addresses = wanted.get("resourceSubscriptions", [])
     tasks = wanted.get("taskIds", [])
-    if not isinstance(addresses, list) or not isinstance(tasks, list) or len(addresses) > LARGEST_BATCH - 2:
-        raise _wrong("`notifications` has something else than a list, or a list that is too long")
+    if not isinstance(addresses, list) or not isinstance(tasks, list):
+        raise _wrong("`notifications` has something else than a list")
+    if len(addresses) + len(tasks) > LARGEST_BATCH - 2:
+        raise _wrong(f"`notifications` names more than {LARGEST_BATCH - 2} things")
+    for task in tasks:
+        _text(task, "taskIds")
     items = [Item(method=message.method)]
     items += (Item(method=message.method, tool=_address(uri, "resourceSubscriptions")) for uri in addresses)
     if tasks:
@@ -134,7 +138,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
                 _listed("prompts", "name", "prompts/list"),
                 _listed("resources", "uri", "resources/list"),
                 _listed("resourceTemplates", "uriTemplate", "resources/templates/list"),
-                _listed("tasks", "", "tasks/list"),  # whose task it is nobody knows yet, so none is shown
+                _listed("tasks", "taskId", "tasks/list"),
             ]
         ),
     }
@@ -154,3 +158,13 @@ def items(message: Message) -> tuple[Item, ...]:
         return entry.find(message)
     except Refusal as refusal:
         raise Refusal(refusal.status, refusal.code, refusal.message, request_id=message.id) from None
+
+
+def task_ids(message: Message) -> tuple[str, ...]:
+    """Give the tasks that a message names, once `items` has found it well formed."""
+    if message.method.startswith("tasks/"):
+        named = message.params.get("taskId")
+        return (named,) if isinstance(named, str) else ()
+    wanted = message.params.get("notifications") if message.method == "subscriptions/listen" else None
+    named = wanted.get("taskIds") if isinstance(wanted, dict) else None
+    return tuple(dict.fromkeys(task for task in named if isinstance(task, str))) if isinstance(named, list) else ()

@@ -31,7 +31,7 @@ def check(headers: Headers, message: Message) -> None:
     meta = message.params.get("_meta")
     said = meta.get(_VERSION_KEY) if isinstance(meta, dict) else None
     if said is not None and said != headers.text(b"mcp-protocol-version"):
-        raise _mismatch("MCP-Protocol-Version", message)
+        raise mismatch("MCP-Protocol-Version", message)
     if not is_modern(headers):
         return
     if message.kind is Kind.RESPONSE:
@@ -45,23 +45,24 @@ def check(headers: Headers, message: Message) -> None:
 
 def _equal(headers: Headers, name: str, expected: object, message: Message) -> None:
     found = headers.get(name.lower().encode("ascii"))
-    if found is None or _decoded(found.decode("latin-1")) != expected:
-        raise _mismatch(name, message)
+    if found is None or decoded(found.decode("latin-1")) != expected:
+        raise mismatch(name, message)
 
 
-def _decoded(value: str) -> str | None:
+def decoded(value: str) -> str | None:
     """Undo the base64 sentinel; None for one that is not canonical, so that it equals nothing."""
     sentinel = _SENTINEL.fullmatch(value)
     if sentinel is None:
         return value
     try:
-        decoded = base64.b64decode(sentinel[1], validate=True)
-        canonical = base64.b64encode(decoded).decode("ascii") == sentinel[1]
-        return decoded.decode("utf-8") if canonical else None
+        raw = base64.b64decode(sentinel[1], validate=True)
+        canonical = base64.b64encode(raw).decode("ascii") == sentinel[1]
+        return raw.decode("utf-8") if canonical else None
     except (binascii.Error, ValueError):
         return None
 
 
-def _mismatch(name: str, message: Message) -> Refusal:
+def mismatch(name: str, message: Message) -> Refusal:
+    """Give the refusal of a header that contradicts the body."""
     text = f"the header {name} does not say what the body says"
     return Refusal(400, HEADER_MISMATCH, text, request_id=message.id)

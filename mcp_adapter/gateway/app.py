@@ -11,10 +11,11 @@ from mcp_adapter.asgi_types import Event, Receive, Scope, Send
 from mcp_adapter.gateway.config import Gateway
 from mcp_adapter.gateway.hosts import hosts
 from mcp_adapter.gateway.metrics import Metrics
-from mcp_adapter.gateway.resource import Document, documents
+from mcp_adapter.gateway.resource import documents
 from mcp_adapter.gateway.served import Served, Shared, served
 from mcp_adapter.gateway.tell import Trouble, tell
 from mcp_adapter.headers import Headers
+from mcp_adapter.metadata import Document
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, Refusal
 
