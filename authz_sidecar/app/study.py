@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,9 @@ from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.explain import Explainer, Explanation
 from authz_sidecar.policy.matrix import Matrix, fill
+from authz_sidecar.policy.opaque import unsaid
 from authz_sidecar.policy.questions import Grant, Questions, target
+from authz_sidecar.policy.spelling import Spelling
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
@@ -39,6 +41,12 @@ class Study:
     hierarchy: ScopeHierarchy
     tools: Tools
     warnings: tuple[Problem, ...]
+    spelling: Spelling = field(default_factory=Spelling)
+
+    @property
+    def unsaid(self) -> str:
+        """Say what cannot be told about this policy, for people; empty when all can."""
+        return unsaid(self.policy.rules)
 
     @property
     def questions(self) -> Questions:
@@ -79,8 +87,10 @@ class Study:
         return [one async for one in replay.replay(log, self.policy, self.servers, self.hierarchy)]
 
     async def suggest(self, log: logs.Log, *, by_user: bool) -> list[suggest.Suggestion]:
-        """Give rows for what was denied because no row spoke for it; raises `EngineError`."""
-        return await suggest.suggest(log, self.policy, self.servers, self.hierarchy, by_user=by_user)
+        """Give rows for what was denied because no row spoke for it; raises `EngineError` and `ConfigError`."""
+        return await suggest.suggest(
+            log, self.policy, self.servers, self.hierarchy, by_user=by_user, spelling=self.spelling
+        )
 
     def server(self, name: str) -> str:
         """Give the name of a configured server, the only one where none is named; raises `ConfigError`."""
@@ -106,6 +116,7 @@ async def study(config: Config, directory: Path | None = None) -> Study:
         hierarchy=translate.hierarchy(config),
         tools=built.parsed.tools,
         warnings=built.warnings,
+        spelling=Spelling(shape=built.parsed.shape, plain=translate.plain_subjects(config)),
     )
 
 

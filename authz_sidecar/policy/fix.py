@@ -8,7 +8,9 @@ from authz_sidecar.policy import tables
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.holding import Holding
-from authz_sidecar.policy.parse import FOLDER, POLICY, SCOPES, parse_policy
+from authz_sidecar.policy.model import read_model
+from authz_sidecar.policy.parse import FOLDER, MODEL, POLICY, SCOPES, parse_policy
+from authz_sidecar.policy.shape import OWN
 from authz_sidecar.rules import PREFIXES, Effect, Membership, Rule, ScopeRow
 
 _KINDS: Final = ("p", "g")
@@ -35,9 +37,11 @@ def fix(files: Mapping[str, bytes], *, prefixed: bool = True) -> tuple[dict[str,
 
     Mended are row kinds, effects and subject prefixes in another case; removed are rows that say the same as an
     earlier one, and allow rows for a name that has the very same right by a role that it holds; rows that end stay.
-    `prefixed` says whether subjects begin with `user:` and the like.
+    `prefixed` says whether subjects begin with `user:` and the like. By another model than our own nothing is mended.
     """
     done: list[Fix] = []
+    if not _own(files):
+        return {}, ()  # what a field means there, and whether a role only ever adds, another model says
     fixed = {
         name: _respelled(name, data, done, prefixed=prefixed) if is_policy(name) else data
         for name, data in files.items()
@@ -46,6 +50,11 @@ def fix(files: Mapping[str, bytes], *, prefixed: bool = True) -> tuple[dict[str,
     for name in {file for file, _ in drop}:
         fixed[name] = _dropped(name, fixed[name], drop, done)
     return {name: data for name, data in fixed.items() if data != files[name]}, tuple(sorted(done))
+
+
+def _own(files: Mapping[str, bytes]) -> bool:
+    shape = read_model(MODEL, files[MODEL], Findings()) if MODEL in files else OWN
+    return shape is not None and shape.own
 
 
 def is_policy(name: str) -> bool:

@@ -15,7 +15,7 @@ from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
 from authz_sidecar.policy.plainrows import LazyColumns, plain_rule
-from authz_sidecar.policy.shape import OWN
+from authz_sidecar.policy.shape import OWN, Shape
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
 from authz_sidecar.policy.tools import TOOLS, Tools, parse_tools
@@ -45,6 +45,7 @@ class Parsed:
     places: Places
     tools: Tools = field(default_factory=Tools)
     """What the servers offer, as recorded in `tools.json`."""
+    shape: Shape = OWN
 
 
 def parse(
@@ -84,6 +85,7 @@ def parse(
         rules=replace(said, scopes=scopes, expectations=tests, model=CANONICAL, sources=sources),
         places=places,
         tools=tools,
+        shape=shape or OWN,
     )
 
 

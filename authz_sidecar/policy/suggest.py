@@ -3,20 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.methods import METHODS, Kind
 from authz_sidecar.model import Reason, Server
 from authz_sidecar.policy.callers import NOBODY
-from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.logs import Asked, Log
-from authz_sidecar.policy.parse import parse_policy
+from authz_sidecar.policy.opaque import unsaid
 from authz_sidecar.policy.replay import decide
+from authz_sidecar.policy.spelling import Spelling
 from authz_sidecar.ports import Policy
-from authz_sidecar.rules import Pattern, ScopeHierarchy
-
-_QUOTED: Final = frozenset(',"#\t')
+from authz_sidecar.rules import ScopeHierarchy
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,21 +28,31 @@ class Suggestion:
     seen: Counter[str] = field(default_factory=Counter[str])
     """How often each caller asked."""
 
+    spelling: Spelling = field(default_factory=Spelling)
+
     @property
     def row(self) -> str:
         """Spell it as a line of `policy.csv`: whole names, no pattern."""
-        fields = (self.subject, self.server, self.method, self.tool)
-        return ", ".join(("p", *map(_spelled, fields), "allow"))
+        return self.spelling.row((self.subject, self.server, self.method, self.tool))
 
 
 async def suggest(
-    log: Log, policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy, *, by_user: bool = False
+    log: Log,
+    policy: Policy,
+    servers: Mapping[str, Server],
+    hierarchy: ScopeHierarchy,
+    *,
+    by_user: bool = False,
+    spelling: Spelling | None = None,
 ) -> list[Suggestion]:
-    """Give a row for each call that was denied because no row spoke for it, and still would be; raises `EngineError`.
+    """Give a row for each call that was denied because no row spoke for it, and still would be.
 
     A row is for a role that the caller carried or holds, so that colleagues get it too; `by_user` names the callers
-    instead, and nobody else. What a row denies, and what only a scope stands before, is left alone.
+    instead, and nobody else. What a row denies, and what only a scope stands before, is left alone. Raises
+    `EngineError`, and `ConfigError` where only an engine could say what a row would mean.
     """
+    if unsaid(policy.rules):
+        raise ConfigError("only the engine can read the rows of this policy, so none can be suggested for it")
     holding = Holding(policy.rules.memberships)
     silent: dict[tuple[str, str, str], Counter[Asked]] = {}
     for asked, times in log.asked.items():
@@ -53,7 +61,8 @@ async def suggest(
         decision, _ = await decide(asked, policy, servers, hierarchy)
         if decision.reason is Reason.NO_MATCHING_RULE:
             silent.setdefault((asked.server, *_base(asked)), Counter())[asked] += times
-    found = [row for call, asks in silent.items() for row in _rows(call, asks, holding, by_user=by_user)]
+    spelling = spelling or Spelling()
+    found = [row for call, asks in silent.items() for row in _rows(call, asks, holding, spelling, by_user=by_user)]
     return sorted(found, key=lambda one: (_rank(one.subject), one.subject, one.server, one.method, one.tool))
 
 
@@ -70,7 +79,7 @@ def _base(asked: Asked) -> tuple[str, str]:
 
 
 def _rows(
-    call: tuple[str, str, str], asks: Mapping[Asked, int], holding: Holding, *, by_user: bool
+    call: tuple[str, str, str], asks: Mapping[Asked, int], holding: Holding, spelling: Spelling, *, by_user: bool
 ) -> Iterator[Suggestion]:
     server, method, tool = call
     holding = holding.on(server)
@@ -81,16 +90,13 @@ def _rows(
         subject = mine[0] if mine else _caller(asked.subjects)
         if not subject:
             continue
-        row = found.setdefault(subject, Suggestion(subject=subject, server=server, method=method, tool=tool))
+        row = found.setdefault(
+            subject, Suggestion(subject=subject, server=server, method=method, tool=tool, spelling=spelling)
+        )
         row.seen[_caller(asked.subjects) or subject] += times
-    yield from (row for row in found.values() if _sound(row.row))
-
-
-def _sound(row: str) -> bool:
-    """Say whether the loader takes the row: whoever asked chose the names in it, and some cannot be written."""
-    found = Findings()
-    rules, _ = parse_policy(row.encode(errors="surrogatepass") + b"\n", {}, found)
-    return len(rules) == 1 and not found.problems
+    for row in found.values():
+        if spelling.sound(row.row, (row.subject, server, method, tool)):  # whoever asked chose the names in it
+            yield row
 
 
 def _roles(subjects: Sequence[str], holding: Holding) -> set[str]:
@@ -107,14 +113,6 @@ def _caller(subjects: Sequence[str]) -> str:
 
 def _rank(subject: str) -> int:
     return 0 if subject.startswith(("role:", "group:")) else 1
-
-
-def _spelled(name: str) -> str:
-    """Spell a whole name, never a pattern."""
-    text = str(Pattern(name))
-    if not _QUOTED.isdisjoint(text) or text != text.strip() or not text.isprintable():
-        return '"' + text.replace('"', '""') + '"'
-    return text
 
 
 def as_csv(suggestions: Iterable[Suggestion]) -> Iterator[str]:
