@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from mcp_adapter.gateway.commands import doctor, gateway
+from mcp_adapter.stdio.command import stdio
 
 WRONG: Final = 2
 """Exit code for wrong usage or configuration."""
@@ -17,7 +18,7 @@ def cli() -> None:
     """Guards MCP servers: every request of a client is asked about, and on doubt denied."""
 
 
-for command in (gateway, doctor):
+for command in (gateway, doctor, stdio):
     cli.add_command(command)
 
 

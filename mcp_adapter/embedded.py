@@ -30,8 +30,11 @@ class EmbeddedPdp:
         self._life: tuple[asyncio.AbstractEventLoop, asyncio.Task[Inside]] | None = None
 
     async def open(self) -> None:
-        """Start, unless it runs; raises `ConfigError`, whose text says each mistake with its line."""
-        await self._running()
+        """Start, unless it runs; raises `ValueError`, whose text says each mistake with its line."""
+        try:
+            await self._running()
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
 
     async def check(
         self, token: str, item: Item, *, server: str, request_id: str, context: Mapping[str, str] = NO_CONTEXT

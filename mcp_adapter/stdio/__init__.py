@@ -1,0 +1,1 @@
+"""Guards a local MCP server that speaks over its standard input and output."""

@@ -1,0 +1,73 @@
+"""Puts the parts of a guarded local server together and runs it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcp_adapter.answering import answering, start
+from mcp_adapter.challenge import Challenger
+from mcp_adapter.gate import Gate
+from mcp_adapter.record import Recorder
+from mcp_adapter.stdio.bearer import Bearer
+from mcp_adapter.stdio.bridge import carry
+from mcp_adapter.stdio.calls import Calls
+from mcp_adapter.stdio.child import Child
+from mcp_adapter.stdio.inward import Inward
+from mcp_adapter.stdio.lines import LineWriter
+from mcp_adapter.stdio.outward import Outward
+from mcp_adapter.stdio.pipes import reading, writing
+from mcp_adapter.stdio.standing import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What somebody said on the command line."""
+
+    command: Sequence[str]
+    bearer: Bearer = field(repr=False)
+    sidecar: str
+    config: Path | None = None
+    server: str = ""
+    audit: Path | None = None
+    help_text: str = ""
+    max_message: int
+    timeout: float
+
+
+async def guard(settings: Settings) -> int:
+    """Run the server until it, or its client, is gone; give its exit code.
+
+    Raises `CannotStart`, and `OSError` or `ValueError` for settings that cannot be used.
+    """
+    pdp = answering(sidecar=settings.sidecar, config=settings.config, client=None, timeout=settings.timeout)
+    recorder = Recorder(settings.audit)
+    try:
+        recorder.open()  # a log that cannot be opened keeps the server from starting
+        await start(pdp)
+        return await _run(settings, Gate(pdp, settings.server), recorder)
+    finally:
+        await pdp.close()
+        recorder.close()
+        for descriptor in (0, 1):  # whoever shares them with us does not expect that they do not wait
+            os.set_blocking(descriptor, True)
+
+
+async def _run(settings: Settings, gate: Gate, recorder: Recorder) -> int:
+    to_client = LineWriter(await writing(1))
+    child = await Child.start(settings.command)
+    to_server, calls = LineWriter(child.stdin), Calls(recorder)
+    inward = Inward(
+        gate=gate,
+        challenger=Challenger(help_text=settings.help_text),
+        bearer=settings.bearer,
+        recorder=recorder,
+        calls=calls,
+        server=settings.server,
+        to_server=to_server,
+        to_client=to_client,
+        max_line=settings.max_message,
+    )
+    standing = Standing(gate=gate, bearer=settings.bearer, recorder=recorder, server=settings.server)
+    outward = Outward(calls=calls, standing=standing, to_server=to_server, to_client=to_client)
+    return await carry(await reading(0), child, inward, outward)

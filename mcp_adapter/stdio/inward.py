@@ -1,0 +1,139 @@
+"""From the client to the server: each message is judged, and what passes goes on as the very bytes."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_adapter import asked as reading
+from mcp_adapter import jsonrpc, methods
+from mcp_adapter.asked import Asked
+from mcp_adapter.challenge import FORBIDDEN, Challenger, error_body
+from mcp_adapter.filter import Filter
+from mcp_adapter.gate import Gate, Ruling, Way
+from mcp_adapter.headers import Headers
+from mcp_adapter.jsonrpc import Kind, Message
+from mcp_adapter.judged import remember
+from mcp_adapter.principal import Principal
+from mcp_adapter.record import Entry, Recorder
+from mcp_adapter.refusal import INVALID_REQUEST, UNANSWERED, Refusal
+from mcp_adapter.stdio.bearer import Bearer
+from mcp_adapter.stdio.calls import Call, Calls
+from mcp_adapter.stdio.lines import LineWriter, TooLongLine, unbroken
+
+_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
+
+
+@dataclass(slots=True, kw_only=True)
+class Inward:
+    """Takes lines of the client."""
+
+    gate: Gate
+    challenger: Challenger
+    bearer: Bearer
+    recorder: Recorder
+    calls: Calls
+    server: str
+    to_server: LineWriter
+    to_client: LineWriter
+    max_line: int
+    caller: Principal | None = None
+    """Whose session this is: whoever was verified first."""
+
+    async def take(self, line: bytes | TooLongLine) -> None:
+        """Let a message through or answer it; raises `ConnectionError` when the server, or the client, is gone."""
+        entry = Entry(server=self.server, request_id=uuid.uuid4().hex, http_method="STDIO", path="")
+        asked: Asked | None = None
+        try:
+            if not self.recorder.ready():
+                raise Refusal(503, UNANSWERED, "the audit log cannot be written")
+            asked = self._read(line, entry)
+            ruling = await self._judge(asked, entry)
+        except Refusal as refusal:
+            entry.outcome = "unanswered" if refusal.code == UNANSWERED else "refused"
+            entry.detail = refusal.message
+            self.recorder.write(entry)
+            await self._refuse(refusal, asked)
+            return
+        if ruling:
+            await self._forward(asked, entry)
+        else:
+            self.recorder.write(entry)
+            await self._deny(asked, ruling, entry)
+
+    def _read(self, line: bytes | TooLongLine, entry: Entry) -> Asked:
+        if isinstance(line, TooLongLine):
+            raise Refusal(413, INVALID_REQUEST, f"the message is longer than {self.max_line} bytes")
+        if b"\r" in line:  # a reader that ends lines there would find another message inside this one
+            raise Refusal(400, INVALID_REQUEST, "the message has a carriage return")
+        line = unbroken(line)
+        message = jsonrpc.read(line)
+        asked = Asked(headers=_version(message), items=methods.items(message), message=message, body=line)
+        reading.note(entry, asked)
+        entry.protocol_version = asked.headers.text(b"mcp-protocol-version")
+        if message.kind is Kind.REQUEST and message.id is not None:
+            self.calls.room(message.id)
+        if message.kind is Kind.RESPONSE and not self.calls.answers(message.id):
+            raise Refusal(400, INVALID_REQUEST, "the server has not asked for this response")
+        return asked
+
+    async def _judge(self, asked: Asked, entry: Entry) -> Ruling:
+        entry.token = self.bearer()
+        ruling = await self.gate.judge(entry.token, asked.items, entry.request_id)
+        remember(entry, ruling)
+        if not ruling or ruling.answer is None or ruling.answer.principal is None:
+            return ruling
+        self.caller = self.caller or ruling.answer.principal
+        if _who(self.caller) == _who(ruling.answer.principal):
+            return ruling
+        entry.outcome, entry.detail = "denied", "the session belongs to another caller"
+        return Ruling(way=Way.FORBID, reason=ruling.reason, message=entry.detail, answer=ruling.answer)
+
+    async def _forward(self, asked: Asked, entry: Entry) -> None:
+        message = asked.message
+        if message is None:  # pragma: no cover - over a pipe there is nothing else
+            return
+        if message.kind is Kind.REQUEST and message.id is not None:
+            self.calls.open(message.id, Call(entry=entry, filtering=self._filter(asked, entry)))
+        else:
+            self.recorder.write(entry)
+        if message.method == "notifications/cancelled" and isinstance(
+            gone := message.params.get("requestId"), str | int
+        ):
+            self.calls.end(gone, "aborted")
+        await self.to_server.put(asked.body)
+
+    def _filter(self, asked: Asked, entry: Entry) -> Filter | None:
+        if not asked.lists or entry.outcome == "observed":
+            return None
+        return Filter(lambda items: self.gate.sift(self.bearer(), items, entry.request_id), modern=asked.modern)
+
+    async def _refuse(self, refusal: Refusal, asked: Asked | None) -> None:
+        """Answer what is not well formed; with the id null where that is not known (JSON-RPC 2.0 section 5)."""
+        known = refusal.request_id if asked is None else asked.id
+        await self.to_client.put(error_body(known, refusal.code, refusal.message, {}))
+
+    async def _deny(self, asked: Asked, ruling: Ruling, entry: Entry) -> None:
+        message = asked.message
+        body = self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token)).body
+        match message:
+            case Message(kind=Kind.REQUEST):
+                await self.to_client.put(body)
+            case Message(kind=Kind.RESPONSE):  # the server waits for it, and hears that it will not come
+                await self.to_server.put(error_body(asked.id, FORBIDDEN, "the client's response was not permitted", {}))
+            case _:
+                pass  # a notification has no answer
+
+
+def _version(message: Message) -> Headers:
+    """Give the version that a message names, as the headers of HTTP would; what is no version names none."""
+    meta = message.params.get("_meta")
+    said = meta.get(_VERSION) if isinstance(meta, dict) else None
+    if message.method == "initialize":
+        said = message.params.get("protocolVersion")
+    if not isinstance(said, str) or not said.isascii():
+        return Headers([])
+    return Headers([(b"mcp-protocol-version", said.encode("ascii"))])
+
+
+def _who(principal: Principal) -> tuple[str, str, str]:
+    return principal.issuer, principal.subject, principal.client_id
