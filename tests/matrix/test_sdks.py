@@ -66,17 +66,18 @@ def test_a_client_does_what_it_may_and_nothing_else(
     row("denied", not seen.get("env", {"ok": False})["ok"] and "PATH" not in json.dumps(seen), seen)
     row("dies of 403" if client.dies else "lives on", seen["alive"] is not client.dies, seen)
     assert server.ran is None or "get-env" not in server.ran.read_text()
-    outcomes = _outcomes(server.audit, before)
-    row("audited", outcomes["get-env"] == ["denied"] and outcomes["get-sum"] == ["denied", "allowed"], outcomes)
+    reasons = _reasons(server.audit, before)
+    stepped = reasons["get-sum"] == ["insufficient_scope", "allowed_by_rule"]
+    row("audited", stepped and reasons["get-env"] == ["no_matching_rule"], reasons)
 
 
-def _outcomes(audit: Path, before: int) -> dict[str, list[str]]:
+def _reasons(audit: Path, before: int) -> dict[str, list[str]]:
     """Read what the door wrote down since; it writes in batches, so wait a moment for the last denial."""
     until = time.monotonic() + 10
     while True:
         found: dict[str, list[str]] = defaultdict(list)
-        for event in [json.loads(line) for line in audit.read_text().splitlines()[before:]]:
-            found[event.get("tool", "")].append(event["outcome"])
+        for event in map(json.loads, audit.read_text().splitlines()[before:]):
+            found[event.get("tool", "")].append(event["reason"])
         if found["get-env"] or time.monotonic() > until:
             return found
         time.sleep(0.05)
