@@ -109,7 +109,7 @@ class Authorizations:
                 redirect_uri=redirect_uri,
                 redirect_given="redirect_uri" in given,
                 resource=resource,
-                scopes=_scopes(given.get("scope", ""), client, resource),
+                scopes=allowed(given.get("scope", ""), client, resource),
                 state=state,
                 code_challenge=_challenge(given),
                 prompt=_prompt(given.get("prompt", "")),
@@ -192,12 +192,13 @@ def words(scope: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scope.split()))
 
 
-def _scopes(asked: str, client: Client, resource: Resource) -> tuple[str, ...]:
+def allowed(asked: str, client: Client, resource: Resource) -> tuple[str, ...]:
+    """Give the scopes of a `scope` parameter, or all that a client may have for none; raises `InvalidScope`."""
     wanted = set(words(asked)) - {OFFLINE}
-    allowed = [name for name in resource.scope_names if not client.scope or name in client.scope]
-    if wanted - set(allowed):
+    known = [name for name in resource.scope_names if not client.scope or name in client.scope]
+    if wanted - set(known):
         raise InvalidScope("a scope that was asked for does not exist at this resource, or is not for this client")
-    return tuple(name for name in allowed if name in wanted or not wanted)
+    return tuple(name for name in known if name in wanted or not wanted)
 
 
 def _check_shape(pairs: list[tuple[str, str]]) -> None:

@@ -1,61 +1,28 @@
-"""Grants: what people agreed to, and the codes and refresh tokens that were made of it.
+"""Keeps grants: what people agreed to, and the codes and refresh tokens that were made of it.
 
 A grant is the family of everything issued from one agreement; its id is the claim `grant_id` of its access tokens.
 """
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authz_sidecar.oauth import opaque
 from authz_sidecar.oauth.authorize import AuthorizationRequest
-from authz_sidecar.oauth.errors import InvalidGrant
+from authz_sidecar.oauth.errors import InvalidGrant, OAuthError
+from authz_sidecar.oauth.grant import Grant, Offered, Redeemed, Spent
 from authz_sidecar.oauth.outbox import Outbox
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
-from authz_sidecar.oauth.tables import codes, grants, refresh_tokens
+from authz_sidecar.oauth.tables import codes, grants, refresh_tokens, revoked_tokens
 from authz_sidecar.ports import Clock
+from authz_sidecar.revocation import Kind
 
 CODE: Final = "ac"
 REFRESH: Final = "rt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """One agreement; times in seconds since the epoch."""
-
-    id: str
-    client_id: str
-    client_name: str
-    subject: str
-    resource: str
-    scopes: tuple[str, ...]
-    auth_time: float
-    created_at: float
-    used_at: float
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """A code that was just spent: what it was bound to has still to be compared."""
-
-    grant: Grant
-    redirect_uri: str
-    redirect_given: bool
-    challenge: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
-    """A refresh token that may be spent, as it lies in the database."""
-
-    grant: Grant
-    scopes: tuple[str, ...]
 
 
 class Grants:
@@ -99,39 +66,59 @@ class Grants:
             )
         return code
 
-    async def spend_code(self, code: str) -> Spent:
-        """Spend a code; of any number who try at once, one succeeds. Raises `InvalidGrant`.
+    async def redeem(self, code: str, check: Callable[[Spent], None], *, refresh: bool) -> Redeemed:
+        """Spend a code and make its first refresh token, both or neither; of any number who try at once, one succeeds.
 
-        Whoever comes with a spent one has it from somewhere, so its family is revoked (RFC 6749 section 4.1.2).
+        `check` compares what the code is bound to and raises `OAuthError`. The code is spent then too, so that nobody
+        guesses twice, and its family revoked: a code that turns up in the wrong hands has leaked. Whoever comes with
+        a spent one has it from somewhere, so its family is revoked (RFC 6749 section 4.1.2). Raises `InvalidGrant`.
         """
-        key, now = opaque.digest(code), self._clock()
+        failed: OAuthError | None = None
         async with self._store.write() as db:
-            taken = (
-                await db.execute(
-                    update(codes)
-                    .where(codes.c.hash == key, codes.c.spent_at.is_(None), codes.c.expires_at > now)
-                    .values(spent_at=now)
-                    .returning(codes)
-                )
-            ).one_or_none()
-            found = taken or (await db.execute(select(codes).where(codes.c.hash == key))).one_or_none()
-            row = None if found is None else await _grant(db, found.grant_id)
-            if found is not None and taken is None and found.spent_at is not None:
-                await self._revoke(db, [found.grant_id], "code_replayed")
-        if taken is None or row is None or not self._counts(row):
-            await self._outbox.flush()
-            raise InvalidGrant("the authorization code is unknown, expired or used", log=_why(found, taken))
-        return Spent(
+            spent, why = await self._spend(db, opaque.digest(code))
+            if spent is not None:
+                try:
+                    check(spent)
+                    return Redeemed(
+                        grant=spent.grant,
+                        refresh_token=await self._make_refresh(db, spent.grant, spent.grant.scopes)
+                        if refresh
+                        else None,
+                    )
+                except OAuthError as error:
+                    failed = error
+                    await self._revoke(db, [spent.grant.id], "code_misused")
+        await self._outbox.flush()
+        raise failed or InvalidGrant("the authorization code is unknown, expired or used", log=why)
+
+    async def _spend(self, db: AsyncConnection, key: str) -> tuple[Spent | None, str]:
+        now = self._clock()
+        taken = (
+            await db.execute(
+                update(codes)
+                .where(codes.c.hash == key, codes.c.spent_at.is_(None), codes.c.expires_at > now)
+                .values(spent_at=now)
+                .returning(codes)
+            )
+        ).one_or_none()
+        found = taken or (await db.execute(select(codes).where(codes.c.hash == key))).one_or_none()
+        if found is None:
+            return None, "nobody knows it"
+        if taken is None:
+            if found.spent_at is None:
+                return None, "it has expired"
+            await self._revoke(db, [found.grant_id], "code_replayed")
+            return None, "it was used before"
+        row = await _grant(db, taken.grant_id)
+        if row is None or not self._counts(row):
+            return None, "its grant is revoked or over"
+        bound = Spent(
             grant=_read(row),
             redirect_uri=taken.redirect_uri,
             redirect_given=taken.redirect_given,
             challenge=taken.challenge,
         )
-
-    async def first_refresh(self, grant: Grant) -> str:
-        """Make the first refresh token of a grant."""
-        async with self._store.write() as db:
-            return await self._make_refresh(db, grant, grant.scopes)
+        return bound, ""
 
     async def offered(self, token: str) -> Offered:
         """Look at a refresh token without spending it; raises `InvalidGrant`, and revokes the family of a spent one."""
@@ -142,7 +129,9 @@ class Grants:
         if found is not None and found.spent_at is not None:
             await self.revoke(found.grant_id, "refresh_replayed")
         if found is None or row is None or found.spent_at is not None or found.expires_at <= self._clock():
-            raise InvalidGrant("the refresh token is unknown, expired or used", log=_why(found, None))
+            raise InvalidGrant(
+                "the refresh token is unknown, expired or used", log="nobody knows it, or it is spent or over"
+            )
         if not self._counts(row):
             raise InvalidGrant("the refresh token is unknown, expired or used", log="its grant is revoked or over")
         return Offered(grant=_read(row), scopes=tuple(found.scopes.split()))
@@ -173,6 +162,14 @@ class Grants:
         await self.revoke(grant.id, "refresh_replayed")
         raise InvalidGrant("the refresh token is unknown, expired or used", log="spent by another at the same moment")
 
+    async def of_refresh(self, token: str) -> Grant | None:
+        """Give the grant that a refresh token came from, whether either counts or not; None for an unknown token."""
+        key = opaque.digest(token)
+        async with self._store.read() as db:
+            found = select(grants).join(refresh_tokens).where(refresh_tokens.c.hash == key)
+            row = (await db.execute(found)).one_or_none()
+        return None if row is None else _read(row)
+
     async def find(self, grant_id: str) -> Grant | None:
         """Give a grant that counts; None for one that is revoked, over or unknown."""
         async with self._store.read() as db:
@@ -196,19 +193,35 @@ class Grants:
         await self._outbox.flush()
 
     async def revoke_all(self, subject: str, why: str, *, client_id: str | None = None) -> int:
-        """Revoke what somebody granted, to one client or to all, and say how many grants that were."""
-        wanted = [grants.c.subject == subject] + ([] if client_id is None else [grants.c.client_id == client_id])
-        return await self._revoke_where(*wanted, why=why)
+        """Revoke what somebody granted, to one client or to all, and say how many grants that were.
+
+        Without a client, tokens that have no grant (of an identity assertion) are revoked too.
+        """
+        if client_id is None:
+            return await self._revoke_where(grants.c.subject == subject, why, also=(Kind.SUBJECT, subject))
+        return await self._revoke_where(and_(grants.c.subject == subject, grants.c.client_id == client_id), why)
 
     async def revoke_client(self, client_id: str, why: str) -> int:
-        """Revoke what anybody granted to a client, and say how many grants that were."""
-        return await self._revoke_where(grants.c.client_id == client_id, why=why)
+        """Revoke whatever a client holds, and say how many grants that were."""
+        return await self._revoke_where(grants.c.client_id == client_id, why, also=(Kind.CLIENT, client_id))
 
-    async def _revoke_where(self, *wanted: ColumnElement[bool], why: str) -> int:
-        condition = and_(_alive(self._clock()), *wanted)
+    async def tidy(self) -> None:
+        """Forget grants that are over, once no token of theirs can live, and refresh tokens whose time is over."""
+        now = self._clock()
+        dead = now - 2 * self._settings.access_seconds
         async with self._store.write() as db:
-            found = [row.id for row in await db.execute(select(grants.c.id).where(condition))]
+            await db.execute(delete(refresh_tokens).where(refresh_tokens.c.expires_at < now))
+            await db.execute(delete(grants).where(grants.c.expires_at < dead))
+            await db.execute(delete(revoked_tokens).where(revoked_tokens.c.expires_at < now))
+
+    async def _revoke_where(self, wanted: ColumnElement[bool], why: str, also: tuple[Kind, str] | None = None) -> int:
+        now = self._clock()
+        async with self._store.write() as db:
+            found = [row.id for row in await db.execute(select(grants.c.id).where(wanted, _alive(now)))]
             await self._revoke(db, found, why)
+            if also is not None:
+                ends = now + 2 * self._settings.access_seconds
+                await self._outbox.add(db, kind=also[0], value=also[1], issued_before=now, ends=ends, reason=why)
         await self._outbox.flush()
         return len(found)
 
@@ -225,7 +238,7 @@ class Grants:
             if changed.one_or_none() is not None:
                 # No access token of it lives longer; one may be being signed at this very moment.
                 await self._outbox.add(
-                    db, kind="family", value=grant_id, ends=now + 2 * self._settings.access_seconds, reason=why
+                    db, kind=Kind.FAMILY, value=grant_id, ends=now + 2 * self._settings.access_seconds, reason=why
                 )
 
     async def _make_refresh(self, db: AsyncConnection, grant: Grant, scopes: Iterable[str]) -> str:
@@ -266,9 +279,3 @@ def _read(row: Row[tuple[object, ...]]) -> Grant:
         used_at=row.used_at,
         expires_at=row.expires_at,
     )
-
-
-def _why(found: object, taken: object) -> str:
-    if found is None:
-        return "nobody knows it"
-    return "its grant is revoked or over" if taken is not None else "it is spent or expired"

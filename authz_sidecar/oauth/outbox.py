@@ -2,11 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authz_sidecar.errors import AuthzError, BadRequest
@@ -35,14 +35,24 @@ class Outbox:
         self._log = structlog.stdlib.get_logger("authz_sidecar.oauth")
         self._turns = {name: asyncio.Lock() for name in targets}  # INVARIANT: one teller for each target, in order
 
-    async def add(self, db: AsyncConnection, *, kind: str, value: str, ends: float | None, reason: str) -> None:
+    async def add(
+        self,
+        db: AsyncConnection,
+        *,
+        kind: Kind,
+        value: str,
+        reason: str,
+        ends: float,
+        issued_before: float | None = None,
+    ) -> None:
         """Write, in the transaction of the change, what is to be told."""
         rows = [
             {
                 "id": secrets.token_hex(16),
                 "target": name,
-                "kind": kind,
+                "kind": kind.value,
                 "value": value,
+                "issued_before": issued_before,
                 "ends": ends,
                 "reason": reason,
                 "created_at": self._clock(),
@@ -60,8 +70,8 @@ class Outbox:
     async def waiting(self) -> dict[str, int]:
         """Count what each target has not heard yet."""
         async with self._store.read() as db:
-            rows = (await db.execute(select(outbox.c.target))).scalars().all()
-        return {name: rows.count(name) for name in self._targets}
+            rows = await db.execute(select(outbox.c.target, func.count()).group_by(outbox.c.target))
+        return dict.fromkeys(self._targets, 0) | {name: count for name, count in rows if name in self._targets}
 
     async def run(self) -> None:
         """Tell those who could not be reached, for ever; ends only when cancelled."""
@@ -79,32 +89,40 @@ class Outbox:
             return False
 
     async def _tell(self, name: str) -> bool:
+        """Tell everything that waits, the oldest first; what the target calls nonsense waits, and holds up nothing."""
+        done, last = True, ("", -1.0)
         async with self._turns[name]:
-            while True:
-                async with self._store.read() as db:
-                    rows = (
-                        await db.execute(
-                            select(outbox).where(outbox.c.target == name).order_by(outbox.c.created_at).limit(_AT_ONCE)
-                        )
-                    ).all()
+            while rows := await self._next(name, last):
                 for row in rows:
-                    if not await self._hand(name, row):
+                    try:
+                        done = await self._hand(name, row) and done
+                    except AuthzError as error:
+                        self._log.warning("revocation_not_told_yet", target=name, detail=str(error))
                         return False
-                if not rows:
-                    return True
+                    last = (row.id, row.created_at)
+        return done
+
+    async def _next(self, name: str, last: tuple[str, float]) -> Sequence[Row[tuple[object, ...]]]:
+        later = or_(outbox.c.created_at > last[1], and_(outbox.c.created_at == last[1], outbox.c.id > last[0]))
+        waiting = select(outbox).where(outbox.c.target == name, later).order_by(outbox.c.created_at, outbox.c.id)
+        async with self._store.read() as db:
+            return (await db.execute(waiting.limit(_AT_ONCE))).all()
 
     async def _hand(self, name: str, row: Row[tuple[object, ...]]) -> bool:
-        """Tell one thing; what the target calls nonsense is said loudly and dropped, or it would block the rest."""
         revocation = Revocation(
-            issuer=self._issuer, kind=Kind(row.kind), value=row.value, ends=row.ends, reason=row.reason, by=_BY
+            issuer=self._issuer,
+            kind=Kind(row.kind),
+            value=row.value,
+            issued_before=row.issued_before,
+            ends=row.ends,
+            reason=row.reason,
+            by=_BY,
         )
         try:
-            if row.ends is None or row.ends > self._clock():
+            if row.ends > self._clock():  # beyond, every token that was meant has ended
                 await self._targets[name].revoke(revocation)
         except BadRequest as error:
-            self._log.error("revocation_refused_by_sidecar", target=name, detail=str(error), revocation=str(revocation))
-        except AuthzError as error:
-            self._log.warning("revocation_not_told_yet", target=name, detail=str(error))
+            self._log.error("revocation_refused", target=name, detail=str(error), revocation=str(revocation))
             return False
         async with self._store.write() as db:
             await db.execute(delete(outbox).where(outbox.c.id == row.id))
