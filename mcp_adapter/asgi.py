@@ -2,24 +2,27 @@
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from authz_sidecar.linelog import LineSink
 from mcp_adapter.answering import SIDECAR, answering, start
 from mcp_adapter.asgi_types import App, Event, Receive, Scope, Send
 from mcp_adapter.body import Gone
 from mcp_adapter.challenge import Challenger
+from mcp_adapter.cors import Cors
 from mcp_adapter.door import Door
 from mcp_adapter.gate import Gate
 from mcp_adapter.headers import Headers, without_token
-from mcp_adapter.pdp import Pdp
+from mcp_adapter.metadata import published
+from mcp_adapter.pdp import NO_CONTEXT, Pdp
 from mcp_adapter.principal import SCOPE_KEY
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
 from mcp_adapter.reply import Reply
 from mcp_adapter.sessions import Sessions
+from mcp_adapter.unknown import Unknown
 
 _log: Final = logging.getLogger(__name__)
 _MIB: Final = 1024 * 1024
@@ -34,8 +37,10 @@ class AuthzMiddleware:
     app's lifespan. Only `path` is served, and `public_paths` to anybody who reads (GET, HEAD); all else is 404.
     `timeout` is in seconds. `audit` is a sink, a file, or None for JSON lines on stderr. `client` replaces the
     connection to the sidecar, for example by one with TLS. Instances that share sessions share a `session_key`. Where
-    `allowed_hosts` or `allowed_origins` are given, nothing else may stand in the header. Raises `ValueError` for what
-    cannot be meant.
+    `allowed_hosts` or `allowed_origins` are given, nothing else may stand in the header; pages of `cors_origins` may
+    read the answers. `resource` and `authorization_servers` publish the metadata of RFC 9728. `denied` is how a final
+    no is said: by 403, as the server speaks of what does not exist (`hide`), or by 200 with an error in it. `context`
+    gives facts about a connection for conditions. Raises `ValueError` for what cannot be meant.
     """
 
     def __init__(
@@ -48,13 +53,19 @@ class AuthzMiddleware:
         path: str = "/mcp",
         public_paths: Iterable[str] = ("/health",),
         resource_metadata: str | None = None,
+        resource: str = "",
+        authorization_servers: Iterable[str] = (),
+        scopes_supported: Iterable[str] = (),
         scopes_hint: Iterable[str] = (),
         help_text: str = "",
+        denied: Literal["403", "hide", "200"] = "403",
         timeout: float = 1.0,
         max_body: int = _MIB,
         audit: LineSink | Path | str | None = None,
         allowed_hosts: Iterable[str] | None = None,
         allowed_origins: Iterable[str] | None = None,
+        cors_origins: Iterable[str] = (),
+        context: Callable[[Scope], Mapping[str, str]] | None = None,
         client: Pdp | None = None,
         session_key: bytes | None = None,
     ) -> None:
@@ -66,11 +77,18 @@ class AuthzMiddleware:
         if not path.startswith("/") or path in self._public:
             raise ValueError(f"path `{path}` does not begin with a slash, or is public as well")
         self._hosts = None if allowed_hosts is None else frozenset(allowed_hosts)
-        self._origins = None if allowed_origins is None else frozenset(allowed_origins)
+        self._cors = Cors(cors_origins)
+        self._origins = None if allowed_origins is None else frozenset(allowed_origins) | self._cors.origins
+        if denied not in ("403", "hide", "200"):
+            raise ValueError(f"denied `{denied}` is none of `403`, `hide`, `200`")
+        self._metadata = published(resource, authorization_servers, path=path, scopes=scopes_supported, name=server)
         self._pdp: Pdp = answering(sidecar=sidecar, config=config, client=client, timeout=timeout)
         self._recorder = Recorder(audit)
         self._challenger = Challenger(
-            resource_metadata=resource_metadata or "", scopes_hint=tuple(scopes_hint), help_text=help_text
+            resource_metadata=resource_metadata or (self._metadata.url if self._metadata is not None else ""),
+            scopes_hint=tuple(scopes_hint),
+            help_text=help_text,
+            softly=denied == "200",
         )
         self._door = Door(
             app=app,
@@ -78,6 +96,9 @@ class AuthzMiddleware:
             challenger=self._challenger,
             sessions=Sessions(server, session_key),
             max_body=max_body,
+            unknown=Unknown(app) if denied == "hide" else None,
+            context=context or (lambda scope: NO_CONTEXT),
+            cors=self._cors,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,13 +130,18 @@ class AuthzMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         entry = self._entry(scope, scope["method"])
-        reply = Reply(send, entry)
+        reply = Reply(self._cors.wrap(scope, send), entry)
         try:
             if not self._recorder.ready():
                 raise Refusal(503, UNANSWERED, "the audit log cannot be written")
+            path = _route(scope)
+            if self._metadata is not None and path in self._metadata.paths:
+                self._headers(scope, any_origin=True)
+                entry.outcome = "public"
+                entry.status = await self._metadata.document(scope, send)
+                return
             headers = self._headers(scope)
             entry.token = headers.token()
-            path = _route(scope)
             if path in self._public:
                 await self._serve_public(scope, headers, receive, reply, entry)
             elif path == self._path:
@@ -156,12 +182,14 @@ class AuthzMiddleware:
         }
         await self._app(onward, receive, reply.send)
 
-    def _headers(self, scope: Scope) -> Headers:
+    def _headers(self, scope: Scope, *, any_origin: bool = False) -> Headers:
         headers = Headers(scope["headers"])
         if self._hosts is not None and headers.text(b"host") not in self._hosts:
             raise Refusal(403, INVALID_REQUEST, "this host is not served here")
         origin = headers.get(b"origin")
-        if self._origins is not None and origin is not None and origin.decode("latin-1") not in self._origins:
+        if any_origin or self._origins is None or origin is None:
+            return headers
+        if origin.decode("latin-1") not in self._origins:
             raise Refusal(403, INVALID_REQUEST, "this origin is not accepted")
         return headers
 

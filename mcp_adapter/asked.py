@@ -6,12 +6,13 @@ from typing import Final
 from mcp_adapter import body, jsonrpc, media, methods, mirror
 from mcp_adapter.asgi_types import Receive
 from mcp_adapter.headers import Headers
-from mcp_adapter.jsonrpc import Message
+from mcp_adapter.jsonrpc import Kind, Message
 from mcp_adapter.pdp import Item
 from mcp_adapter.record import Entry
 from mcp_adapter.refusal import bad_request
 
 BODILESS: Final = {"DELETE": methods.SESSION_DELETE, "GET": methods.SESSION_STREAM}
+_SESSION: Final = b"mcp-session-id"
 _CLIENT_INFO: Final = "io.modelcontextprotocol/clientInfo"
 
 
@@ -37,11 +38,19 @@ class Asked:
 
     @property
     def lists(self) -> bool:
-        """Whether the answer can hold a list; a session's own stream may replay any answer."""
+        """Whether the answer can hold a list, or is as private as one.
+
+        A session's own stream may replay any answer. In a session, answers are told apart by the id that the client
+        chose: with two requests of one id, a list can come as the answer to the other one.
+        """
         if self.message is None:
             return self.items[0].method == methods.SESSION_STREAM
+        if self.message.kind is not Kind.REQUEST:
+            return False
         entry = methods.METHODS.get(self.message.method)
-        return entry is not None and entry.listing is not None
+        if entry is not None and (entry.listing is not None or (self.modern and entry.find is methods.uri)):
+            return True
+        return not self.modern and self.headers.get(_SESSION) is not None
 
 
 async def read(http_method: str, headers: Headers, receive: Receive, *, limit: int, patience: float) -> Asked:

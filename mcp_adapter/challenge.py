@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from mcp_adapter.gate import Ruling, Way
-from mcp_adapter.refusal import INVALID_REQUEST, UNANSWERED, Refusal
+from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, UNANSWERED, Refusal
 
 NO_TOKEN: Final = 40100
 FORBIDDEN: Final = 40300
@@ -43,9 +43,13 @@ class Challenger:
     """Scopes that a caller without a token should ask for."""
     help_text: str = ""
     """What a person who was denied should do, for example `ask #it-access`."""
+    softly: bool = False
+    """Say a final no with 200 and a JSON-RPC error: some clients lose their connection on 403 (mcp 1.x)."""
 
-    def ruled(self, ruling: Ruling, request_id: str | int | None, *, token_sent: bool) -> Answered:
-        """Answer a request that was judged and does not go on."""
+    def ruled(
+        self, ruling: Ruling, request_id: str | int | None, *, token_sent: bool, modern: bool = False
+    ) -> Answered:
+        """Answer a request that was judged and does not go on; `modern` is the era without sessions."""
         match ruling.way:
             case Way.CHALLENGE:
                 return self._challenge(ruling, request_id, token_sent=token_sent)
@@ -55,7 +59,12 @@ class Challenger:
                 )
                 return self._answer(403, SCOPE_NEEDED, ruling, request_id, header)
             case Way.FORBID:
-                return self._answer(403, FORBIDDEN, ruling, request_id)
+                return self._answer(
+                    200 if self.softly and request_id is not None else 403, FORBIDDEN, ruling, request_id
+                )
+            case Way.UNKNOWN:
+                # Where there are sessions, 404 says that the session has ended, and the client would begin another.
+                return self._answer(404 if modern else 200, INVALID_PARAMS, ruling, request_id)
             case Way.BAD_REQUEST:
                 return self._answer(400, INVALID_REQUEST, ruling, request_id)
             case _:

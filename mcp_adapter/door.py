@@ -1,26 +1,30 @@
 """One request at the MCP endpoint: ask about it, then forward the very bytes or say no."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from mcp_adapter import asked as reading
 from mcp_adapter.asgi_types import App, Receive, Scope
 from mcp_adapter.asked import Asked
 from mcp_adapter.body import Replay
 from mcp_adapter.challenge import ALLOW, Answered, Challenger
+from mcp_adapter.cors import Cors
 from mcp_adapter.filter import Filter
 from mcp_adapter.gate import Gate, Ruling, Way
 from mcp_adapter.headers import Headers, RawHeaders, without_token
 from mcp_adapter.marks import Marks
 from mcp_adapter.outcome import Tap
+from mcp_adapter.params import Params
 from mcp_adapter.passed import PASSED_KEY, Passed
-from mcp_adapter.pdp import Item
+from mcp_adapter.pdp import NO_CONTEXT, Item
 from mcp_adapter.principal import SCOPE_KEY, Principal
 from mcp_adapter.record import Entry
 from mcp_adapter.refusal import INVALID_REQUEST, Refusal
 from mcp_adapter.reply import Reply
 from mcp_adapter.sessions import Sessions
+from mcp_adapter.tasks import Tasks
+from mcp_adapter.unknown import Unknown
 
 DECISION_KEY: Final = "authz.decision"
 _EVENT: Final = b"last-event-id"
@@ -44,13 +48,20 @@ class Door:
     max_body: int
     patience: float = 30.0
     """Seconds that a client has to send its body."""
+    unknown: Unknown | None = None
+    """Who answers for what is hidden, as if it did not exist; None says 403."""
+    context: Callable[[Scope], Mapping[str, str]] = lambda scope: NO_CONTEXT
+    """What we vouch for in a question, for conditions."""
+    cors: Cors = field(default_factory=Cors)
+    tasks: Tasks = field(default_factory=Tasks)
+    params: Params = field(default_factory=Params)
 
     async def serve(self, scope: Scope, headers: Headers, receive: Receive, reply: Reply, entry: Entry) -> None:
         """Answer one request; raises `Refusal` for one that is not well formed, and `Gone`."""
         http_method = scope["method"]
         if http_method == "OPTIONS":
             entry.outcome = "public"
-            await reply.answer(Answered(status=204, headers=(ALLOW,), body=b""))
+            await reply.answer(self.cors.preflight(scope) or Answered(status=204, headers=(ALLOW,), body=b""))
             return
         if http_method != "POST" and http_method not in reading.BODILESS:
             raise Refusal(405, INVALID_REQUEST, "this method is not served here")
@@ -59,13 +70,29 @@ class Door:
         if http_method == "POST" and not entry.token and await self._turned_away(reply, entry):
             return
         asked = await reading.read(http_method, headers, receive, limit=self.max_body, patience=self.patience)
-        reading.note(entry, asked)
-        ruling = await self.gate.judge(entry.token, asked.items, entry.request_id)
-        _remember(entry, ruling)
+        context = self.context(scope)
+        ruling = await self._judge(asked, entry, context)
         if ruling:
-            await self._forward(scope, asked, ruling, receive, reply, entry)
-        else:
-            await reply.answer(self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token)))
+            await self._forward(scope, asked, ruling, context, receive, reply, entry)
+        elif not await self._hidden(scope, asked, ruling, receive, reply, entry):
+            said = self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token), modern=asked.modern)
+            await reply.answer(said)
+
+    async def _judge(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
+        """Ask; raises `Refusal` for a verified caller whose headers contradict the body."""
+        reading.note(entry, asked)
+        if asked.message is None:
+            ruling = await self.gate.judge(entry.token, asked.items, entry.request_id, context)
+            _remember(entry, ruling)
+            return ruling
+        claim = self.tasks.claim(asked.message, asked.items)
+        if claim.made:
+            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
+        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
+        _remember(entry, ruling)
+        if ruling and asked.modern:  # only now: what a tool's arguments are called is nobody else's business
+            self.params.check(asked.headers, asked.message)
+        return ruling
 
     async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
         """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""
@@ -77,36 +104,78 @@ class Door:
         return True
 
     async def _forward(
-        self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
+        self,
+        scope: Scope,
+        asked: Asked,
+        ruling: Ruling,
+        context: Mapping[str, str],
+        receive: Receive,
+        reply: Reply,
+        entry: Entry,
     ) -> None:
-        session, event = self._open(asked, ruling, entry), self._open_event(asked, ruling)
-        filtering, tap = self._filter(asked, ruling, entry), None
+        onward = self._onward(scope, asked, ruling, entry)
+        tap = None
         if asked.message is not None and asked.message.method == "tools/call":
-            tap = Tap(asked.id)
+            principal, item = _principal(ruling), asked.items[0]
+            tap = Tap(asked.id, lambda task: self.tasks.remember(task, principal, item))
+        reply.expect(
+            asked.id,
+            rewrite=self._rewrite(asked, ruling, entry),
+            filtering=self._filter(asked, ruling, entry, context),
+            tap=tap,
+            marks=self._marks(asked, ruling),
+        )
+        await self.app(onward, Replay(asked.body, receive), reply.send)
 
-        def rewrite(raw: RawHeaders) -> RawHeaders:
-            return self._seal(raw, asked, ruling, entry)
+    async def _hidden(
+        self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
+    ) -> bool:
+        """Answer as the server answers for what does not exist, and say whether that was possible."""
+        method = "" if asked.message is None else asked.message.method
+        if self.unknown is None or ruling.way is not Way.FORBID or not self.unknown.name(method):
+            return False
+        body = self.unknown.question(asked)
+        onward = self._onward(scope, asked, ruling, entry, tool=self.unknown.name(method))
+        onward["headers"] = self.unknown.headers(onward["headers"], method, body)
+        heard = await self.unknown.answer(asked, onward, body, receive)
+        if heard is None:
+            return False
+        reply.expect(asked.id, rewrite=self._rewrite(asked, ruling, entry), marks=self._marks(asked, ruling))
+        await reply.send(heard.start)
+        await reply.send({"type": "http.response.body", "body": heard.body, "more_body": False})
+        entry.detail = entry.detail or "answered as an unknown name"
+        return True
 
-        reply.expect(asked.id, rewrite=rewrite, filtering=filtering, tap=tap, marks=self._marks(asked, ruling))
-        onward = {
+    def _onward(self, scope: Scope, asked: Asked, ruling: Ruling, entry: Entry, tool: str = "") -> dict[str, Any]:
+        """Give the scope as the server gets to see it; raises `Refusal` (404) for a session of somebody else."""
+        session, event = self._open(asked, ruling, entry), self._open_event(asked, ruling)
+        return {
             **scope,
             "headers": asked.headers.onward(session=session, legacy=not asked.modern, event=event),
             "query_string": without_token(scope.get("query_string", b"")),
             "extensions": {},  # the answer must pass us as plain events
             SCOPE_KEY: _principal(ruling),
             DECISION_KEY: ruling.answer,
-            PASSED_KEY: _passed(asked, entry),
+            PASSED_KEY: _passed(asked, entry, tool),
         }
-        await self.app(onward, Replay(asked.body, receive), reply.send)
 
-    def _filter(self, asked: Asked, ruling: Ruling, entry: Entry) -> Filter | None:
+    def _filter(self, asked: Asked, ruling: Ruling, entry: Entry, context: Mapping[str, str]) -> Filter | None:
         if not asked.lists or ruling.way is not Way.PASS:
             return None
 
         async def sift(items: Sequence[Item]) -> tuple[bool, ...]:
-            return await self.gate.sift(entry.token, items, entry.request_id)
+            return await self.gate.sift(entry.token, items, entry.request_id, context)
 
-        return Filter(sift, modern=asked.modern)
+        principal = _principal(ruling)
+        return Filter(
+            sift,
+            modern=asked.modern,
+            task=lambda task: self.tasks.tool(task, principal),
+            learn=self.params.learn,
+        )
+
+    def _rewrite(self, asked: Asked, ruling: Ruling, entry: Entry) -> Callable[[RawHeaders], RawHeaders]:
+        return lambda raw: self._seal(raw, asked, ruling, entry)
 
     def _open(self, asked: Asked, ruling: Ruling, entry: Entry) -> str:
         """Give the session id as the server knows it; raises `Refusal` (404) for one of somebody else."""
@@ -148,11 +217,11 @@ def _remember(entry: Entry, ruling: Ruling) -> None:
         entry.principal = ruling.answer.principal
 
 
-def _passed(asked: Asked, entry: Entry) -> Passed:
+def _passed(asked: Asked, entry: Entry, tool: str) -> Passed:
     def note(detail: str, outcome: str) -> None:
         entry.detail, entry.outcome = detail, outcome or entry.outcome
 
-    return Passed(id=asked.id, method=entry.method, tool=entry.tool, request_id=entry.request_id, note=note)
+    return Passed(id=asked.id, method=entry.method, tool=tool or entry.tool, request_id=entry.request_id, note=note)
 
 
 def _principal(ruling: Ruling) -> Principal | None:

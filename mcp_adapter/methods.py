@@ -54,10 +54,10 @@ def _text(value: object, name: str) -> str:
 
 
 def _address(value: object, name: str) -> str:
-    uri = _text(value, name)
-    if problem := uris.wrong(uri):
+    address = _text(value, name)
+    if problem := uris.wrong(address):
         raise _wrong(f"`{name}` {problem}")
-    return uri
+    return address
 
 
 def _nothing(message: Message) -> tuple[Item, ...]:
@@ -69,7 +69,8 @@ def _name(message: Message) -> tuple[Item, ...]:
     return (Item(method=message.method, tool=name, arguments=message.arguments),)
 
 
-def _uri(message: Message) -> tuple[Item, ...]:
+def uri(message: Message) -> tuple[Item, ...]:
+    """Ask about a resource."""
     return (Item(method=message.method, tool=_address(message.params.get("uri"), "uri")),)
 
 
@@ -77,8 +78,8 @@ def _ref(message: Message) -> tuple[Item, ...]:
     match message.params.get("ref"):
         case {"type": "ref/prompt", "name": name, **rest} if "uri" not in rest:
             tool = f"ref/prompt:{_text(name, 'ref.name')}"
-        case {"type": "ref/resource", "uri": uri, **rest} if "name" not in rest:
-            tool = f"ref/resource:{_address(uri, 'ref.uri')}"
+        case {"type": "ref/resource", "uri": address, **rest} if "name" not in rest:
+            tool = f"ref/resource:{_address(address, 'ref.uri')}"
         case _:
             raise _wrong("`ref` is neither a prompt nor a resource")
     return (Item(method=message.method, tool=tool),)
@@ -105,7 +106,7 @@ def _listen(message: Message) -> tuple[Item, ...]:
     for task in tasks:
         _text(task, "taskIds")
     items = [Item(method=message.method)]
-    items += (Item(method=message.method, tool=_address(uri, "resourceSubscriptions")) for uri in addresses)
+    items += (Item(method=message.method, tool=_address(one, "resourceSubscriptions")) for one in addresses)
     if tasks:
         items.append(Item(method="tasks/get"))
     return tuple(items)
@@ -123,9 +124,9 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
         "server/discover": Method(find=_nothing),
         "tools/call": Method(find=_name, mirrored="name"),
         "prompts/get": Method(find=_name, mirrored="name"),
-        "resources/read": Method(find=_uri, mirrored="uri"),
-        "resources/subscribe": Method(find=_uri),
-        "resources/unsubscribe": Method(find=_uri),
+        "resources/read": Method(find=uri, mirrored="uri"),
+        "resources/subscribe": Method(find=uri),
+        "resources/unsubscribe": Method(find=uri),
         "completion/complete": Method(find=_ref),
         "subscriptions/listen": Method(find=_listen),
         "tasks/cancel": Method(find=_task, mirrored="taskId"),
