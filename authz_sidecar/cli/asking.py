@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 
 from authz_sidecar.cli.asks import read_token
-from authz_sidecar.cli.opened import opened, policy_option, ref, server_option
+from authz_sidecar.cli.opened import opened, policy_option, ref, server_option, tell_unsaid
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, config_option, dump, say, table, verdict, warn
 from authz_sidecar.errors import TokenError
 
@@ -158,7 +158,9 @@ def who_can(method: str, tool: str, server: str, directory: Path | None, config_
 
     Example: authz-sidecar policy who-can tools/call delete_ticket
     """
-    found = asyncio.run(opened(config_path, directory).who_can(server, method, tool))
+    policy = opened(config_path, directory)
+    found = asyncio.run(policy.who_can(server, method, tool))
+    tell_unsaid(policy.unsaid)
     may = [grant for grant in found if grant.permitted]
     if json_:
         dump([granted(grant) for grant in may])
@@ -189,7 +191,9 @@ def what_can(subjects: tuple[str, ...], directory: Path | None, config_path: Pat
 
     Example: authz-sidecar policy what-can user:alice role:support
     """
-    may = [grant for grant in asyncio.run(opened(config_path, directory).what_can(subjects)) if grant.permitted]
+    policy = opened(config_path, directory)
+    may = [grant for grant in asyncio.run(policy.what_can(subjects)) if grant.permitted]
+    tell_unsaid(policy.unsaid)
     if json_:
         dump([granted(grant) for grant in may])
         return YES if may else ANSWERED_NO

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from authz_sidecar.cli.opened import opened, policy_option, read_log
+from authz_sidecar.cli.opened import opened, policy_option, read_log, tell_unsaid
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, table, warn
 
 _DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -33,15 +33,20 @@ def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> 
     before, after = opened(config_path, old), opened(config_path, new)
     found = asyncio.run(after.against(before))
     opens = [one for one in found if one.change.opens]
+    unproved = before.policy.revision != after.policy.revision and (after.unsaid or before.unsaid)
+    refused = closed and bool(opens or unproved)
     if json_:
-        dump({"ok": not (closed and opens), "changes": [_difference(one) for one in found]})
+        dump({"ok": not refused, "unsaid": unproved or "", "changes": [_difference(one) for one in found]})
     elif found:
         table(("", "who", "server", "method", "tool", "needs", "also"), [_row(one) for one in found])
     else:
-        say("[green]ok[/]  nobody gains or loses anything")
+        say("[green]ok[/]  nobody gains or loses anything" + (" that could be asked about" if unproved else ""))
+    tell_unsaid(unproved or "")
     if closed and opens and not json_:
         complain(f"{len(opens)} new grants, and none are wanted")
-    return ANSWERED_NO if closed and opens else YES
+    elif refused and not json_:
+        complain("that there are no new grants cannot be shown for rows that only an engine reads")
+    return ANSWERED_NO if refused else YES
 
 
 def _row(one: Any) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from authz_sidecar import __version__
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, warn
+from authz_sidecar.errors import ConfigError
 
 _FORMATS = click.Choice(["text", "json", "sarif", "github"])
 
@@ -110,11 +111,16 @@ def _shown(directory: Path) -> str:
 def _fixed(config_path: Path, directory: Path | None) -> tuple[Any, ...]:
     from authz_sidecar import configfile
     from authz_sidecar.policy import files
-    from authz_sidecar.policy.fix import fix
+    from authz_sidecar.policy.fix import fix, mendable
 
+    if directory is None and configfile.load(config_path).policy.database:
+        raise ConfigError("the rows stand in a database; name the directory to mend, or `policy pull` it first")
     where = _where(config_path, directory)
     prefixed = configfile.load(config_path).policy.subjects == "prefixed"
-    changed, done = fix(files.read(where), prefixed=prefixed)
+    found = files.read(where)
+    if not mendable(found):
+        warn("model.conf is not the model that `init` writes: --fix mends nothing by another one")
+    changed, done = fix(found, prefixed=prefixed)
     _write(where, changed)
     return done
 
@@ -144,9 +150,12 @@ def fmt(directory: Path | None, check: bool, config_path: Path, json_: bool) -> 
 
     Comments, order and meaning stay as they are; rows with a mistake are not touched.
     """
+    from authz_sidecar import configfile
     from authz_sidecar.policy import files
     from authz_sidecar.policy.fmt import fmt_all
 
+    if directory is None and configfile.load(config_path).policy.database:
+        raise ConfigError("the rows stand in a database; name the directory to align, or `policy pull` it first")
     where = _where(config_path, directory)
     changed = fmt_all(files.read(where))
     if not check:

@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 
 from authz_sidecar.cli.asking import granted
-from authz_sidecar.cli.opened import opened
+from authz_sidecar.cli.opened import opened, tell_unsaid
 from authz_sidecar.cli.show import YES, as_json, config_option, dump, out, say, table
 
 _FORMATS = click.Choice(["table", "csv", "html", "json"])
@@ -44,6 +44,7 @@ def matrix(
     """
     study = opened(config_path, directory)
     found = asyncio.run(study.matrix(servers=frozenset(servers), kinds=frozenset(_WHO[who])))
+    tell_unsaid(study.unsaid)
     form = "json" if json_ else form
     if form == "table" and output is None:
         _print(found)

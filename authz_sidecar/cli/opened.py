@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from authz_sidecar.cli.show import warn
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -32,6 +34,12 @@ def opened(config_path: Path, directory: Path | None) -> Any:
     from authz_sidecar.app import study
 
     return asyncio.run(study.study(configfile.load(config_path), directory))
+
+
+def tell_unsaid(unsaid: str) -> None:
+    """Warn of what cannot be told about a policy, on standard error, whatever is printed."""
+    if unsaid:
+        warn(unsaid)
 
 
 def read_log(path: str) -> Any:

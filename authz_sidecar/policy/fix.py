@@ -40,7 +40,7 @@ def fix(files: Mapping[str, bytes], *, prefixed: bool = True) -> tuple[dict[str,
     `prefixed` says whether subjects begin with `user:` and the like. By another model than our own nothing is mended.
     """
     done: list[Fix] = []
-    if not _own(files):
+    if not mendable(files):
         return {}, ()  # what a field means there, and whether a role only ever adds, another model says
     fixed = {
         name: _respelled(name, data, done, prefixed=prefixed) if is_policy(name) else data
@@ -52,7 +52,8 @@ def fix(files: Mapping[str, bytes], *, prefixed: bool = True) -> tuple[dict[str,
     return {name: data for name, data in fixed.items() if data != files[name]}, tuple(sorted(done))
 
 
-def _own(files: Mapping[str, bytes]) -> bool:
+def mendable(files: Mapping[str, bytes]) -> bool:
+    """Say whether the rows are of our own model."""
     shape = read_model(MODEL, files[MODEL], Findings()) if MODEL in files else OWN
     return shape is not None and shape.own
 
