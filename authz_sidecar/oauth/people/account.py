@@ -98,9 +98,10 @@ class AccountPages:
     def _use(self, words: Words, consent: Consent) -> Use:
         resource = self._settings.resource(consent.asked.resource)
         known = {one.name: one.words for one in resource.scopes} if resource else {}
+        order = [*(name for name in known if name in consent.scopes), *(set(consent.scopes) - known.keys())]
         return Use(
             resource=resource.title if resource else consent.asked.resource,
-            scopes=tuple(words.described(known.get(name, {}), name) for name in consent.scopes),
+            scopes=tuple(words.described(known.get(name, {}), name) for name in order),
             created_at=consent.created_at,
             used_at=consent.used_at,
         )

@@ -60,13 +60,9 @@ def shown(request: AuthorizationRequest) -> str:
 
 
 def _warnings(request: AuthorizationRequest) -> list[str]:
-    found = []
-    if request.client.origin is Origin.REGISTERED:
-        found.append("warn_registered")
-    elif request.where.loopback:
-        found.append("warn_loopback")
-    elif on_device(request):
-        found.append("warn_device")
+    found = ["warn_registered"] if request.client.origin is Origin.REGISTERED else []
+    if on_device(request):
+        found.append("warn_loopback" if request.where.loopback else "warn_device")
     return found
 
 
@@ -78,5 +74,6 @@ def _goes_to(words: Words, request: AuthorizationRequest) -> str:
 
 
 def _vouched(words: Words, request: AuthorizationRequest) -> str:
-    host = request.client.id.removeprefix("https://").partition("/")[0]
-    return words(f"consent.vouched_{request.client.origin.value}", host=host)
+    client = request.client
+    host = client.id.removeprefix("https://").partition("/")[0]
+    return words(f"consent.vouched_{client.origin.value}", host=host, when=words.moment(client.created_at))

@@ -43,7 +43,7 @@ class People:
         ticks: Clock = time.monotonic,
         passwords: Passwords | None = None,
     ) -> None:
-        """Take the database, the core's answers and grants, a clock in seconds since the epoch, and one that only rises."""
+        """Take the database, the core's answers and grants, a clock in seconds since the epoch, one that only rises."""
         self._base = settings.path
         self._accounts = Accounts(store, clock)
         sessions = Sessions(store, clock)

@@ -1,0 +1,110 @@
+"""Runs the authorization server on a real port, in a thread of its own, for a real browser."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import uvicorn
+
+from tests.oauth_people.house import House, house
+
+WAIT: Final = 10.0
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A server that answers at `url`, and a client's callback that answers at `callback`."""
+
+    url: str
+    callback: str
+    house: House
+    loop: asyncio.AbstractEventLoop
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the server's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: Any, ready: Callable[[], None]) -> None:
+        super().__init__(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11"))
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    def install_signal_handlers(self) -> None:
+        """A thread has none."""
+
+
+async def _callback(scope: Any, _: Any, send: Any) -> None:
+    """Be a client: say what it was told."""
+    body = b"<!doctype html><title>The app</title><h1>Back in the app</h1><p id=told>" + scope["query_string"]
+    headers = [(b"content-type", b"text/html"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Running]:
+    """Run it until the block ends."""
+    found: list[Running] = []
+    up, stop = threading.Event(), threading.Event()
+
+    def thread() -> None:
+        asyncio.run(_serve(folder, found, up, stop))
+
+    worker = threading.Thread(target=thread)
+    worker.start()
+    try:
+        assert up.wait(WAIT)
+        yield found[0]
+    finally:
+        stop.set()
+        worker.join(WAIT)
+        assert not worker.is_alive()
+
+
+async def _serve(folder: Path, found: list[Running], up: threading.Event, stop: threading.Event) -> None:
+    own, client = _port(), _port()
+    url = f"http://127.0.0.1:{own.getsockname()[1]}"
+    callback = f"http://127.0.0.1:{client.getsockname()[1]}/callback"
+    try:
+        async with house(folder, issuer=url) as made:
+            left = 2
+            both = asyncio.Event()
+
+            def ready() -> None:
+                nonlocal left
+                left -= 1
+                if not left:
+                    both.set()
+
+            servers = [_Server(made.app, ready), _Server(_callback, ready)]
+            tasks = [asyncio.create_task(one.serve([at])) for one, at in zip(servers, (own, client), strict=True)]
+            async with asyncio.timeout(WAIT):
+                await both.wait()
+            found.append(Running(url=url, callback=callback, house=made, loop=asyncio.get_running_loop()))
+            up.set()
+            await asyncio.to_thread(stop.wait)
+            for one in servers:
+                one.should_exit = True
+                one.force_exit = True
+            await asyncio.gather(*tasks)
+    finally:
+        own.close()
+        client.close()
+
+
+def _port() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(16)
+    return listener
