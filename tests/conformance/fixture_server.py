@@ -1,6 +1,7 @@
 """An MCP server with every tool, resource and prompt that the conformance suite asks for, by the suite's own names.
 
-`python -m tests.conformance.fixture_server PORT`; both protocol eras, on the loopback interface.
+`python -m tests.conformance.fixture_server PORT [SIDECAR AUDIT]`; both protocol eras, on loopback, bare or in the
+middleware.
 """
 
 import base64
@@ -32,6 +33,7 @@ from mcp_types import (
 )
 from pydantic import Field
 
+from mcp_adapter import AuthzMiddleware
 from tests.conformance import fixture_rounds
 from tests.conformance.fixture_schemas import DEFAULTS, ENUMS, RICH, USER
 
@@ -260,13 +262,15 @@ def utilities(server: MCPServer) -> None:
     inner.add_request_handler("logging/setLevel", SetLevelRequestParams, done)
 
 
-def build() -> Any:
+def build(sidecar: str = "", audit: str = "") -> Any:
     """Give the app."""
     server = MCPServer("conformance", version="1.0.0")
     for part in (contents, notices, questions, resources, prompts, utilities, fixture_rounds.rounds):
         part(server)
-    return server.streamable_http_app(event_store=Remembered(), retry_interval=500)
+    app = server.streamable_http_app(event_store=Remembered(), retry_interval=500)
+    return AuthzMiddleware(app, server="everything", sidecar=sidecar, audit=audit, timeout=10) if sidecar else app
 
 
 if __name__ == "__main__":
-    uvicorn.run(build(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", timeout_graceful_shutdown=1)
+    app = build(*sys.argv[2:])
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", timeout_graceful_shutdown=1)

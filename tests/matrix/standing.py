@@ -23,6 +23,9 @@ _WAIT: Final = 30.0
 _POLICY: Final = """\
 p, user:alice, everything, tools/call, echo,    allow
 p, user:alice, everything, tools/call, get-sum, allow
+# Some clients set the log level as soon as they connect.
+p, user:alice, everything, logging/setLevel, *, allow
+p, user:ines,  everything, logging/setLevel, *, allow
 # Some clients call only what is listed; they are shown the tool that nobody gets.
 p, user:ines,  everything, tools/list, get-env, allow
 """
