@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mcp_adapter.cors import Cors
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _RATE: Final = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
 _MIB: Final = 1024 * 1024
@@ -189,6 +192,12 @@ class Server(Section):
     scopes_supported: tuple[str, ...] = ()
     scopes_hint: tuple[str, ...] = ()
     help_text: str = ""
+    denied: Literal["403", "hide", "200"] = "403"
+    """How a final no is said."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages that may ask, and read the answers."""
+    client_address: str = ""
+    """Under which key of `context` conditions see the address that a request comes from; empty: they do not."""
     ca_file: Place = ""
     """Who vouches for the server, in place of the system's authorities."""
     cert_file: Place = ""
@@ -216,6 +225,19 @@ class Server(Section):
     def _pathed(cls, value: str) -> str:
         if not _PATH.fullmatch(value) or any(part in (".", "..", ".well-known") for part in value.split("/")):
             raise ValueError(f"`{value}` is not a plain path, for example `/billing/mcp`")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Cors(value)
+        return value
+
+    @field_validator("client_address")
+    @classmethod
+    def _keyed(cls, value: str) -> str:
+        if value and not _KEY.fullmatch(value):
+            raise ValueError(f"`{value}` is not a key of `context`, for example `ip`")
         return value
 
     @field_validator("credential_header")

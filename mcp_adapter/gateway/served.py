@@ -1,7 +1,7 @@
 """One server as it is served: the guard, the limits, and the proxy, one round the other."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,11 +103,20 @@ def served(config: Gateway, server: Server, shared: Shared) -> Served:
         resource_metadata=metadata_url(config, server),
         scopes_hint=server.scopes_hint,
         help_text=server.help_text,
+        denied=server.denied,
         max_body=server.max_body_bytes,
         audit=shared.sink,
         allowed_hosts=hosts(config),
         allowed_origins=origins(config),
+        cors_origins=server.cors_origins,
+        context=lambda scope: _facts(server, scope),
         client=shared.pdp(),
         session_key=shared.session_key,
     )
     return Served(server=server, upstream=upstream, proxy=proxy, guard=guard, life=Life(guard))
+
+
+def _facts(server: Server, scope: Scope) -> Mapping[str, str]:
+    """Give what conditions may know of the connection: its own other end, never what a header says of one before."""
+    client = scope.get("client")
+    return {server.client_address: client[0]} if server.client_address and client else {}
