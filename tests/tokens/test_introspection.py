@@ -288,6 +288,14 @@ async def test_a_clock_that_is_set_back_asks_again() -> None:
     assert await house.reason() is Reason.TOKEN_INACTIVE
 
 
+async def test_what_is_remembered_has_ended_when_the_clock_was_set_forward() -> None:
+    house = House(Idp(answer(exp=NOW + 300)))
+    await house.verify()
+    house.time.now += 400  # the other clock, by which answers are remembered, stands as it stood
+    assert await house.reason() is Reason.TOKEN_EXPIRED
+    assert len(house.idp.asked) == 1
+
+
 async def test_forgetting_asks_again() -> None:
     house = House()
     await house.verify()

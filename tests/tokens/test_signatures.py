@@ -4,6 +4,10 @@ import functools
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +63,23 @@ def test_the_library_agrees_about_any_bytes(name: str, noise: bytes, data: st.Da
         except Exception:  # noqa: BLE001 - whatever it raises is a no
             theirs = False
         assert check(material(name), name)(DATA, candidate) is theirs
+
+
+@pytest.mark.parametrize("salt", [0, 20, PSS.MAX_LENGTH])
+def test_a_salt_is_as_long_as_the_hash(salt: int) -> None:
+    private = ALGORITHMS["PS256"].from_jwk(KEYS["PS256"])
+    odd = private.sign(DATA, PSS(mgf=MGF1(SHA256()), salt_length=salt), SHA256())
+    assert not check(material("PS256"), "PS256")(DATA, odd)
+
+
+def test_a_key_of_another_curve_is_not_for_the_algorithm_whatever_hash_it_signed_with() -> None:
+    private = ALGORITHMS["ES384"].from_jwk(KEYS["ES384"])
+    r, s = decode_dss_signature(private.sign(DATA, ECDSA(SHA256())))
+    assert not check(material("ES384"), "ES256")(DATA, r.to_bytes(48, "big") + s.to_bytes(48, "big"))
+
+
+@pytest.mark.parametrize("name", ["ES256", "ES384", "ES512"])
+def test_a_signature_has_one_spelling(name: str) -> None:
+    whole = signature(name)
+    half = len(whole) // 2
+    assert not check(material(name), name)(DATA, whole[:half] + b"\0" + whole[half:])
