@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from authz_sidecar.issuerknobs import Issuer
+from authz_sidecar.oauthknobs import Oauth
 from authz_sidecar.section import Place, Section, a_name
 
 
@@ -186,6 +187,7 @@ class Config(Section):
     scopes: Scopes = Scopes()
     context: Context = Context()
     revocation: Revocation = Revocation()
+    oauth: Oauth = Oauth()
     _base: Path = PrivateAttr(default=Path())
 
     @field_validator("issuers", "servers", mode="before")

@@ -7,9 +7,9 @@ from typing import Final
 import click
 
 from authz_sidecar import __version__
-from authz_sidecar.cli import asks, configs, doctor, keys, policies, revoking, serving, starting, tokens
+from authz_sidecar.cli import asks, configs, doctor, keys, oauth, policies, revoking, serving, starting, tokens
 from authz_sidecar.cli.show import ANSWERED_NO, NOT_ANSWERED, WRONG, complain
-from authz_sidecar.errors import AuthzError, ConfigError, PolicyProblems
+from authz_sidecar.errors import AuthzError, BadRequest, ConfigError, PolicyProblems
 
 _EPILOG: Final = """Exit codes: 0 yes, 1 no (denied, or problems were found), 2 wrong usage or configuration,
 3 no answer (the sidecar cannot be reached)."""
@@ -35,6 +35,7 @@ for command in (
     keys.keys,
     revoking.revoke,
     revoking.revocations,
+    oauth.oauth,
     starting.completion,
 ):
     cli.add_command(command)
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PolicyProblems as error:
         complain(str(error))
         sys.exit(ANSWERED_NO)
-    except ConfigError as error:
+    except (BadRequest, ConfigError) as error:
         complain(str(error))
         sys.exit(WRONG)
     except AuthzError as error:

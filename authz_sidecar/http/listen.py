@@ -5,6 +5,7 @@ import ipaddress
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -19,15 +20,27 @@ _GRACE: Final = 2
 class HttpServer:
     """A small listener: bounded connections, no access log, no signal handlers."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, beyond_loopback: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        beyond_loopback: bool = False,
+        concurrency: int = 64,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
         """Take the address; port 0 takes a free one. Raises `ConfigError` for one that a network can reach.
 
-        `beyond_loopback` allows it: metrics hold no secret, but they tell who is denied what and how often.
+        `beyond_loopback` allows it: metrics hold no secret, but they tell who is denied what and how often. `tls` is
+        a certificate and its key; beyond `concurrency` connections the answer is 503.
         """
         if not (beyond_loopback or _is_loopback(host)):
             raise ConfigError(f"the HTTP listener would be open to the network on `{host}`: use 127.0.0.1, or allow it")
         self._host = _numeric(host)
         self._port = port
+        self._backlog = max(concurrency, 64)
+        self._scheme = "http" if tls is None else "https"
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -40,10 +53,12 @@ class HttpServer:
                 interface="asgi3",
                 proxy_headers=False,
                 h11_max_incomplete_event_size=16 * 1024,
-                limit_concurrency=64,
-                backlog=64,
+                limit_concurrency=concurrency,
+                backlog=max(concurrency, 64),
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=_GRACE,
+                ssl_certfile=tls and tls[0],
+                ssl_keyfile=tls and str(tls[1]),
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -59,7 +74,7 @@ class HttpServer:
         if self._task.done():
             listener.close()
             self._task.result()
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
 
     async def stop(self) -> None:
         """Take no new connection, let requests in flight finish, and close."""
@@ -74,7 +89,7 @@ class HttpServer:
             # Restarting at once is wanted; SO_REUSEPORT, which shares the port with others, is not.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self._host, self._port))
-            listener.listen(64)
+            listener.listen(self._backlog)
             listener.setblocking(False)
         except (OSError, OverflowError) as error:
             listener.close()

@@ -27,7 +27,9 @@ async def test_a_code_becomes_a_token_for_one_resource(server: World) -> None:
     assert claims["roles"] == ["support"]
     assert claims["groups"] == ["emea"]
     assert claims["exp"] == claims["iat"] + 600  # type: ignore[operator]
-    assert claims["grant_id"] and claims["jti"] and claims["auth_time"] == int(server.now())
+    assert claims["grant_id"]
+    assert claims["jti"]
+    assert claims["auth_time"] == int(server.now())
     header = json.loads(base64.urlsafe_b64decode(told["access_token"].split(".")[0] + "=="))
     assert header["typ"] == "at+jwt"
     assert header["kid"] == server.core.keyring.jwks()["keys"][0]["kid"]
@@ -42,7 +44,7 @@ async def test_a_request_without_scopes_means_all_of_the_resource(server: World)
 async def test_a_request_by_post_is_a_request(server: World) -> None:
     from authz_sidecar.oauth.pkce import generate_pkce_pair
 
-    verifier, challenge = generate_pkce_pair()
+    _verifier, challenge = generate_pkce_pair()
     response = await server.http.post("/authorize", data=server.asking(challenge))
     assert response.status_code == 303
     assert "code=" in response.headers["location"]
@@ -58,7 +60,8 @@ async def test_the_door_learns_everything_that_was_asked(server: World) -> None:
     seen = server.door.seen[-1]
     assert seen.prompt == {"login", "consent"}
     assert (seen.max_age, seen.login_hint, seen.ui_locales) == (60, "al", ("ko", "en"))
-    assert seen.where.host == "app.example" and not seen.where.loopback
+    assert seen.where.host == "app.example"
+    assert not seen.where.loopback
     again = await server.core.authorizations.read(seen.parameters)
     assert again == seen
     assert "code_challenge=" in seen.query
