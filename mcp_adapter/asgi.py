@@ -18,10 +18,12 @@ from mcp_adapter.headers import Headers, without_token
 from mcp_adapter.metadata import published
 from mcp_adapter.pdp import NO_CONTEXT, Pdp
 from mcp_adapter.principal import SCOPE_KEY
-from mcp_adapter.record import Entry, Recorder
+from mcp_adapter.record import ENDED, Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
 from mcp_adapter.reply import Reply
 from mcp_adapter.sessions import Sessions
+from mcp_adapter.staying import Staying
+from mcp_adapter.streams import Streams
 from mcp_adapter.unknown import Unknown
 
 _log: Final = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ class AuthzMiddleware:
             gate=Gate(self._pdp, server),
             challenger=self._challenger,
             sessions=Sessions(server, session_key),
+            staying=Staying(Streams(self._pdp), self._challenger),
             max_body=max_body,
             unknown=Unknown(app) if denied == "hide" else None,
             context=context or (lambda scope: NO_CONTEXT),
@@ -160,7 +163,7 @@ class AuthzMiddleware:
             _log.exception("adapter_failed")
             await self._refuse(Refusal(503, UNANSWERED, "the request could not be judged"), reply, entry)
         finally:
-            if reply.started and not reply.complete:
+            if reply.started and not reply.complete and entry.outcome != ENDED:
                 entry.outcome = "aborted"
             self._recorder.write(entry)
 

@@ -1,7 +1,7 @@
 """The gRPC client of the sidecar."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -98,7 +98,7 @@ class SidecarClient:
             raise Unanswered(Fault.INTERNAL, f"{len(response.results)} answers to {len(items)} items")
         return answer(response, response.results)
 
-    async def watch(self) -> AsyncIterator[News]:
+    async def watch(self) -> AsyncGenerator[News, None]:
         """Tell what is in force now, and then each change, until the connection ends: that raises `Unanswered`."""
         async for news in self._desk().watch():
             yield news
@@ -146,7 +146,7 @@ class _Desk:
         """Ask about many items."""
         return await self._alone(self._stub.CheckBatch, asked)
 
-    async def watch(self) -> AsyncIterator[News]:
+    async def watch(self) -> AsyncGenerator[News, None]:
         """Subscribe."""
         call = self._stub.WatchPolicy(wire.WatchPolicyRequest())
         try:

@@ -19,10 +19,12 @@ from mcp_adapter.params import Params
 from mcp_adapter.passed import PASSED_KEY, Passed
 from mcp_adapter.pdp import NO_CONTEXT, Item
 from mcp_adapter.principal import SCOPE_KEY, Principal
-from mcp_adapter.record import Entry
+from mcp_adapter.record import ENDED, Entry
 from mcp_adapter.refusal import INVALID_REQUEST, Refusal
 from mcp_adapter.reply import Reply
+from mcp_adapter.seen import Sift
 from mcp_adapter.sessions import Sessions
+from mcp_adapter.staying import Stay, Staying
 from mcp_adapter.tasks import Tasks
 from mcp_adapter.unknown import Unknown
 
@@ -45,6 +47,7 @@ class Door:
     gate: Gate
     challenger: Challenger
     sessions: Sessions
+    staying: Staying
     max_body: int
     patience: float = 30.0
     """Seconds that a client has to send its body."""
@@ -70,10 +73,11 @@ class Door:
         if http_method == "POST" and not entry.token and await self._turned_away(reply, entry):
             return
         asked = await reading.read(http_method, headers, receive, limit=self.max_body, patience=self.patience)
-        context = self.context(scope)
+        context, mark = self.context(scope), self.staying.streams.mark()
         ruling = await self._judge(asked, entry, context)
         if ruling:
-            await self._forward(scope, asked, ruling, context, receive, reply, entry)
+            stay = self._stay(asked, ruling, mark, context, reply, entry)
+            await self._forward(scope, asked, ruling, context, receive, reply, entry, stay)
         elif not await self._hidden(scope, asked, ruling, receive, reply, entry):
             said = self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token), modern=asked.modern)
             await reply.answer(said)
@@ -81,18 +85,36 @@ class Door:
     async def _judge(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
         """Ask; raises `Refusal` for a verified caller whose headers contradict the body."""
         reading.note(entry, asked)
+        ruling = await self._ask(asked, entry, context)
+        _remember(entry, ruling)
+        if (
+            ruling and asked.message is not None and asked.modern
+        ):  # only now: what a tool's arguments are called is nobody else's business
+            self.params.check(asked.headers, asked.message)
+        return ruling
+
+    async def _ask(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
         if asked.message is None:
-            ruling = await self.gate.judge(entry.token, asked.items, entry.request_id, context)
-            _remember(entry, ruling)
-            return ruling
+            return await self.gate.judge(entry.token, asked.items, entry.request_id, context)
         claim = self.tasks.claim(asked.message, asked.items)
         if claim.made:
             entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
-        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
-        _remember(entry, ruling)
-        if ruling and asked.modern:  # only now: what a tool's arguments are called is nobody else's business
-            self.params.check(asked.headers, asked.message)
-        return ruling
+        return claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
+
+    def _stay(
+        self,
+        asked: Asked,
+        ruling: Ruling,
+        mark: int | None,
+        context: Mapping[str, str],
+        reply: Reply,
+        entry: Entry,
+    ) -> Stay:
+        async def judge() -> Ruling:
+            return await self._ask(asked, entry, context)
+
+        sift = self._sift(entry, context)
+        return self.staying.beside(asked, ruling, mark, judge=judge, sift=sift, reply=reply, entry=entry)
 
     async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
         """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""
@@ -112,9 +134,10 @@ class Door:
         receive: Receive,
         reply: Reply,
         entry: Entry,
+        stay: Stay,
     ) -> None:
         onward = self._onward(scope, asked, ruling, entry)
-        tap = None
+        tap = stay.tap
         if asked.message is not None and asked.message.method == "tools/call":
             principal, item = _principal(ruling), asked.items[0]
             tap = Tap(asked.id, lambda task: self.tasks.remember(task, principal, item))
@@ -124,8 +147,10 @@ class Door:
             filtering=self._filter(asked, ruling, entry, context),
             tap=tap,
             marks=self._marks(asked, ruling),
+            began=stay.vigil.begin,
         )
-        await self.app(onward, Replay(asked.body, receive), reply.send)
+        replay = Replay(asked.body, receive)
+        await stay.vigil.run(self.app(onward, lambda: stay.vigil.receive(replay), reply.send))
 
     async def _hidden(
         self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
@@ -163,16 +188,20 @@ class Door:
         if not asked.lists or ruling.way is not Way.PASS:
             return None
 
-        async def sift(items: Sequence[Item]) -> tuple[bool, ...]:
-            return await self.gate.sift(entry.token, items, entry.request_id, context)
-
         principal = _principal(ruling)
         return Filter(
-            sift,
+            self._sift(entry, context),
             modern=asked.modern,
             task=lambda task: self.tasks.tool(task, principal),
             learn=self.params.learn,
+            note=lambda items, shown: self.staying.seen.note(principal, items, shown),
         )
+
+    def _sift(self, entry: Entry, context: Mapping[str, str]) -> Sift:
+        async def sift(items: Sequence[Item]) -> tuple[bool, ...]:
+            return await self.gate.sift(entry.token, items, entry.request_id, context)
+
+        return sift
 
     def _rewrite(self, asked: Asked, ruling: Ruling, entry: Entry) -> Callable[[RawHeaders], RawHeaders]:
         return lambda raw: self._seal(raw, asked, ruling, entry)
@@ -219,7 +248,8 @@ def _remember(entry: Entry, ruling: Ruling) -> None:
 
 def _passed(asked: Asked, entry: Entry, tool: str) -> Passed:
     def note(detail: str, outcome: str) -> None:
-        entry.detail, entry.outcome = detail, outcome or entry.outcome
+        if entry.outcome != ENDED:
+            entry.detail, entry.outcome = detail, outcome or entry.outcome
 
     return Passed(id=asked.id, method=entry.method, tool=tool or entry.tool, request_id=entry.request_id, note=note)
 

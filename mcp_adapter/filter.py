@@ -37,15 +37,18 @@ class Filter:
         modern: bool,
         task: Callable[[str], str] = lambda name: "",
         learn: Callable[[Raws], None] = lambda entry: None,
+        note: Callable[[Sequence[Item], Sequence[bool]], None] = lambda items, shown: None,
     ) -> None:
         """Take who judges the entries, and whether the request is of the 2026-07-28 era.
 
-        `task` gives the tool that made a task of this caller, or nothing; `learn` is shown every tool as it stands.
+        `task` gives the tool that made a task of this caller, or nothing; `learn` is shown every tool as it stands;
+        `note` hears what of each list is shown.
         """
         self._sift = sift
         self._modern = modern
         self._task = task
         self._learn = learn
+        self._note = note
         self.listed: int | None = None
         self.hidden: int | None = None
 
@@ -84,6 +87,9 @@ class Filter:
         asked = [(at, item) for at, pair in enumerate(entries) if (item := self._item(*pair)) is not None]
         seen = await self._sift([item for _, item in asked]) if asked else ()
         shown = {at for (at, _), yes in zip(asked, seen, strict=True) if yes}
+        for listing in listings:
+            told = [(item, yes) for (at, item), yes in zip(asked, seen, strict=True) if entries[at][0] is listing]
+            self._note([item for item, _ in told], [yes for _, yes in told])
         for listing in listings:
             kept = [entry for at, (whose, entry) in enumerate(entries) if whose is listing and at in shown]
             result[listing.key] = msgspec.Raw(msgspec.json.encode(kept))

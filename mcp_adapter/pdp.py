@@ -1,6 +1,6 @@
 """What the adapter asks of a policy decision point, and what it hears back."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -127,6 +127,6 @@ class Pdp(Protocol):
 class Watched(Protocol):
     """A decision point that tells when to ask again."""
 
-    def watch(self) -> AsyncIterator[News]:
+    def watch(self) -> AsyncGenerator[News, None]:
         """Tell what is in force now, and then each change; raises `Unanswered` when it can tell no more."""
         ...

@@ -18,6 +18,8 @@ from mcp_adapter.principal import Principal
 _log: Final = logging.getLogger(__name__)
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 LONGEST: Final = 256
+ENDED: Final = "ended"
+"""The outcome of a stream that we ended; nothing that happens afterwards is its reason."""
 _SHORTEST_SECRET: Final = 8
 
 

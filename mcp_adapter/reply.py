@@ -19,6 +19,8 @@ LARGEST_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of a list, or of one event on a stream that may hold a list."""
 
 RawHeaders = list[tuple[bytes, bytes]]
+_BETWEEN: Final = (b"\n\n", b"\r\r", b"\n\r\n")
+"""What stands before the place where an event may begin."""
 
 
 class Reply:
@@ -41,6 +43,12 @@ class Reply:
         self._json = False
         self._events: Events | None = None
         self._broken = False
+        self._over = False
+        self._began: Callable[[], None] = _nothing
+        self._inserts: dict[bytes, None] = {}
+        self._last = b""
+        self._between: bool | None = None
+        """On a stream, whether an event may begin here; None where nothing of ours may stand."""
         self._lock = asyncio.Lock()
 
     def expect(
@@ -51,9 +59,11 @@ class Reply:
         filtering: Filter | None = None,
         tap: Tap | None = None,
         marks: Marks | None = None,
+        began: Callable[[], None] | None = None,
     ) -> None:
-        """Say what the answer will be to, before the server is called."""
+        """Say what the answer will be to, before the server is called; `began` is called for a stream of events."""
         self.expected = True
+        self._began = began or _nothing
         self._request_id, self._rewrite, self._filter, self._tap = request_id, rewrite, filtering, tap
         self._marks = marks
 
@@ -63,11 +73,25 @@ class Reply:
         await self._out({"type": "http.response.start", "status": answered.status, "headers": headers})
         await self._out({"type": "http.response.body", "body": answered.body, "more_body": False})
 
+    async def insert(self, event: bytes) -> None:
+        """Send an event of our own between two of the server's; one that still waits is not sent twice."""
+        self._inserts[event] = None
+        async with self._lock:
+            await self._insert()
+
+    async def end(self, words: bytes) -> None:
+        """End a stream with an event of our own, or none; nothing of the server's follows."""
+        self._over = True
+        async with self._lock:
+            if self.started and not self.complete:
+                body = words if self._between else b""  # in the middle of an event it could only be misread
+                await self._out({"type": "http.response.body", "body": body, "more_body": False})
+
     async def send(self, event: Event) -> None:
         """Take an event of the server; what comes after the end is dropped."""
         # INVARIANT: events leave in the order in which they came, also where a server sends from two tasks at once.
         async with self._lock:
-            if self.complete or self._broken:
+            if self.complete or self._broken or self._over:
                 return
             self._broken = True  # INVARIANT: after a fault in here, nothing that was not filtered follows
             try:
@@ -82,6 +106,7 @@ class Reply:
                 await self._start({**event, "headers": self._rewrite(list(event.get("headers", ())))})
             case "http.response.body":
                 await self._body(event.get("body", b""), more=event.get("more_body", False))
+                await self._insert()
             case _:
                 pass  # an extension: its bytes would pass unseen
 
@@ -91,10 +116,13 @@ class Reply:
         streams = kind is not None and kind[0] == media.EVENTS
         if self._tap is not None:
             self._tap.streams = streams
+        if streams:
+            self._between = True if _is_plain(found) else None
+            self._began()
         if not streams or not _is_plain(found):  # an id that was not sealed resumes nothing
             self._marks = None
         if self._filter is None:
-            headers = event["headers"] if self._marks is None else _without_length(event["headers"])
+            headers = event["headers"] if self._between is None else _without_length(event["headers"])
             await self._out({**event, "headers": headers})
         elif not _is_plain(found):
             self._held = event
@@ -166,6 +194,12 @@ class Reply:
         headers = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii")))
         await self.answer(Answered(status=status, headers=(*headers, (b"cache-control", b"no-store")), body=body))
 
+    async def _insert(self) -> None:
+        if self._inserts and self._between and not self.complete and not self._over:
+            body = b"".join(self._inserts)
+            self._inserts.clear()
+            await self._out({"type": "http.response.body", "body": body, "more_body": True})
+
     def _count(self, filtering: Filter) -> None:
         self._entry.listed, self._entry.hidden = filtering.listed, filtering.hidden
 
@@ -177,7 +211,14 @@ class Reply:
             self.complete = True
             if self._tap is not None:
                 self._entry.tool_error = self._tap.failed()
+        elif self._between is not None and event["body"]:
+            self._last = (self._last + event["body"][-4:])[-4:]
+            self._between = self._last.endswith(_BETWEEN)
         await self._send(event)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_plain(headers: dict[bytes, bytes]) -> bool:
