@@ -44,9 +44,8 @@ STARTS = {"middleware": middleware, "gateway": reverse}
 @contextmanager
 def standing(start: str) -> Iterator[Front]:
     """Run one of them until the block ends."""
-    ready: list[Front] = []
-    up, down = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
+    ready: list[tuple[Front, asyncio.AbstractEventLoop, asyncio.Event]] = []
+    up = threading.Event()
 
     async def serve() -> None:
         async with AsyncExitStack() as stack:
@@ -56,22 +55,24 @@ def standing(start: str) -> Iterator[Front]:
             sidecar = await FakeSidecar(folder / "run" / "s.sock", table).start()
             stack.push_async_callback(sidecar.stop)
             url = await STARTS[start](stack, folder, sidecar, server)
-            ready.append(Front(port=int(url.rpartition(":")[2]), server=server, table=table))
+            front = Front(port=int(url.rpartition(":")[2]), server=server, table=table)
+            down = asyncio.Event()
+            ready.append((front, asyncio.get_running_loop(), down))
             up.set()
             await down.wait()
 
     def run() -> None:
         try:
-            loop.run_until_complete(serve())
+            asyncio.run(serve())
         finally:
             up.set()
 
     thread = threading.Thread(target=run)
     thread.start()
+    assert up.wait(20)
+    front, loop, down = ready[0]
     try:
-        assert up.wait(20)
-        yield ready[0]
+        yield front
     finally:
         loop.call_soon_threadsafe(down.set)
         thread.join(20)
-        loop.close()
