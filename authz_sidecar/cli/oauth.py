@@ -7,6 +7,7 @@ import click
 
 from authz_sidecar.cli.oauth_clients import client
 from authz_sidecar.cli.oauth_keys import key
+from authz_sidecar.cli.oauth_users import user
 from authz_sidecar.cli.show import YES, config_option
 
 
@@ -36,5 +37,5 @@ def serve(config_path: Path, log_json: bool | None) -> int:
     return YES
 
 
-for command in (client, key):
+for command in (client, key, user):
     oauth.add_command(command)

@@ -99,29 +99,32 @@ class Accounts:
         async with self._store.write() as db:
             await db.execute(update(accounts).where(same).values(password=hashed))
 
-    async def set_password(self, name: str, hashed: str) -> None:
+    async def set_password(self, name: str, hashed: str) -> Account:
         """Set a new password and end every session; raises `AccountProblem`."""
-        await self._change(name, end=True, password=hashed, password_at=self._clock())
+        return await self._change(name, end=True, password=hashed, password_at=self._clock())
 
-    async def set_disabled(self, name: str, disabled: bool) -> None:
+    async def set_disabled(self, name: str, disabled: bool) -> Account:
         """Let nobody in by this account any more, or again; ends every session. Raises `AccountProblem`."""
-        await self._change(name, end=True, disabled=disabled)
+        return await self._change(name, end=True, disabled=disabled)
 
-    async def set_roles(self, name: str, roles: Iterable[str]) -> None:
+    async def set_roles(self, name: str, roles: Iterable[str]) -> Account:
         """Set the roles, which tokens carry from their next issue on; raises `AccountProblem`."""
-        await self._change(name, end=False, roles=_joined(roles))
+        return await self._change(name, end=False, roles=_joined(roles))
 
-    async def set_groups(self, name: str, groups: Iterable[str]) -> None:
+    async def set_groups(self, name: str, groups: Iterable[str]) -> Account:
         """Set the groups, as `set_roles`."""
-        await self._change(name, end=False, groups=_joined(groups))
+        return await self._change(name, end=False, groups=_joined(groups))
 
-    async def _change(self, name: str, *, end: bool, **values: object) -> None:
+    async def _change(self, name: str, *, end: bool, **values: object) -> Account:
+        mine = accounts.c.name == known_as(name)
         async with self._store.write() as db:
-            done = await db.execute(update(accounts).where(accounts.c.name == known_as(name)).values(**values))
-            if done.rowcount != 1:
+            changed = await db.execute(update(accounts).where(mine).values(**values).returning(accounts))
+            row = changed.mappings().first()
+            if row is None:
                 raise AccountProblem(f"there is no account `{name}`; `authz-sidecar oauth user list` lists them")
             if end:
-                await db.execute(delete(sessions).where(sessions.c.account == known_as(name)))
+                await db.execute(delete(sessions).where(sessions.c.account == row["name"]))
+        return _account(row)
 
 
 def known_as(typed: str) -> str:

@@ -45,7 +45,7 @@ class People:
     ) -> None:
         """Take the database, the core's answers and grants, a clock in seconds since the epoch, one that only rises."""
         self._base = settings.path
-        self._accounts = Accounts(store, clock)
+        self.accounts = Accounts(store, clock)
         sessions = Sessions(store, clock)
         consents = Consents(store, clock)
         self._pages = Pages(settings)
@@ -53,17 +53,17 @@ class People:
         self._logins = Logins(
             settings=settings,
             pages=self._pages,
-            accounts=self._accounts,
+            accounts=self.accounts,
             sessions=sessions,
             passwords=passwords or Passwords(),
             throttle=Throttle(ticks),
         )
-        self._asking = Asking(authorizations=authorizations, accounts=self._accounts, consents=consents, clock=clock)
+        self._asking = Asking(authorizations=authorizations, accounts=self.accounts, consents=consents, clock=clock)
         self._consent = ConsentPages(settings=settings, pages=self._pages)
         self._routes = Routes(
             base=settings.path,
             authorizations=authorizations,
-            accounts=self._accounts,
+            accounts=self.accounts,
             sessions=sessions,
             visits=self._visits,
             pages=self._pages,
@@ -77,7 +77,7 @@ class People:
 
     async def person(self, subject: str) -> Person | None:
         """Give somebody who may have tokens now, with the roles and groups of this moment."""
-        found = await self._accounts.find(subject)
+        found = await self.accounts.find(subject)
         if found is None or found.disabled:
             return None
         return Person(subject=found.name, roles=found.roles, groups=found.groups)
