@@ -179,7 +179,7 @@ def _load(path: Path) -> list[Jwk]:
             raise ValueError("no keys")
         for key in keys:
             jwt.PyJWK(key)
-            float(key["nbf"]), str(key["kid"]), float(key["iat"])
+            _told(key)
     except (strictjson.StrictJsonError, jwt.PyJWTError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{path}: is not a ring of private keys that we wrote") from None
     return keys

@@ -148,7 +148,7 @@ class World:
         data = {name: value for name, value in given.items() if value is not None}
         return await self.http.post(f"/{endpoint}", data=data, auth=auth)
 
-    async def redeem(self, code: str, verifier: str, **changes: str | None) -> httpx2.Response:
+    async def redeem(self, code: str, verifier: str, /, **changes: str | None) -> httpx2.Response:
         """Spend a code as the public client does."""
         given: dict[str, str | None] = {
             "grant_type": "authorization_code",
@@ -166,7 +166,7 @@ class World:
         assert response.status_code == 200, response.text
         return dict(response.json())
 
-    async def refresh(self, token: str, **changes: str | None) -> httpx2.Response:
+    async def refresh(self, token: str, /, **changes: str | None) -> httpx2.Response:
         """Refresh as the public client does."""
         given: dict[str, str | None] = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}
         return await self.token(**(given | changes))
