@@ -15,6 +15,7 @@ import structlog
 from authz_sidecar import __version__
 from authz_sidecar.app import translate
 from authz_sidecar.app.conditions import conditions
+from authz_sidecar.app.explaining import Explaining
 from authz_sidecar.app.issuers import known
 from authz_sidecar.app.keytelling import AskTelling, KeyTelling
 from authz_sidecar.app.revocations import revocations
@@ -133,9 +134,10 @@ class Sidecar:
         self.revocations = revocations(config, learned(self._ledger.admin))
         self.revokes = Audited(self.revocations, self._ledger.admin)
         self._shadow = self._tried_out(config)
+        verifier = Unrevoked(JwtVerifier(issuers, clock=time.time, opaque=self._known.opaque), self.revocations)
         self.decider = Decider(
             policies=self.store,
-            verifier=Unrevoked(JwtVerifier(issuers, clock=time.time, opaque=self._known.opaque), self.revocations),
+            verifier=verifier,
             log=CountedLog(self._ledger, self.metrics),
             servers=servers,
             new_id=new_id,
@@ -162,6 +164,9 @@ class Sidecar:
             tcp=tcp,
             admin=desk,
             revoking=RevocationDesk(revokes=self.revokes, known=self.revocations, issuers=issuers, clock=time.time),
+            explains=Explaining(
+                policies=self.store, verifier=verifier, servers=servers, hierarchy=hierarchy, clock=time.time
+            ),
             admin_socket=config.admin_socket,
             options=Options(max_message=config.listen.max_message_bytes),
         )

@@ -1,7 +1,6 @@
 """A policy to be asked, compared and replayed, without putting it in force."""
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,11 +11,10 @@ from authz_sidecar.app.sourcing import read
 from authz_sidecar.config import Config
 from authz_sidecar.engines import registry
 from authz_sidecar.errors import ConfigError, PolicyProblems, Problem
-from authz_sidecar.model import Principal, Question, RawToken, Server
+from authz_sidecar.model import Server
 from authz_sidecar.policy import coverage, diff, logs, replay, suggest
 from authz_sidecar.policy.build import Built, Setting, build
-from authz_sidecar.policy.callers import caller
-from authz_sidecar.policy.explain import Explainer, Explanation
+from authz_sidecar.policy.callers import described
 from authz_sidecar.policy.matrix import Matrix, fill
 from authz_sidecar.policy.opaque import unsaid
 from authz_sidecar.policy.questions import Grant, Questions, target
@@ -24,7 +22,6 @@ from authz_sidecar.policy.spelling import Spelling
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
-from authz_sidecar.tokens.verifier import JwtVerifier
 
 _SAME_LANGUAGE: Final = frozenset({"casbin", "plain"})
 """Engines that mean what the index means, and cost more with every row."""
@@ -44,6 +41,11 @@ class Study:
     spelling: Spelling = field(default_factory=Spelling)
 
     @property
+    def current(self) -> Policy:
+        """Give the policy, as who decides asks for it."""
+        return self.policy
+
+    @property
     def unsaid(self) -> str:
         """Say what cannot be told about this policy, for people; empty when all can."""
         return unsaid(self.policy.rules)
@@ -58,7 +60,11 @@ class Study:
         return [grant async for grant in self.questions.who_can(target(self.server(server), method, tool))]
 
     async def what_can(self, subjects: tuple[str, ...]) -> list[Grant]:
-        """Give what these names together get, for every call that a row for them speaks to; raises `EngineError`."""
+        """Give what these names together get, for every call that a row for them speaks to.
+
+        Raises `EngineError`, and `BadRequest` when they are no caller.
+        """
+        described(subjects)
         return [grant async for grant in self.questions.what_can(subjects)]
 
     async def matrix(self, *, servers: frozenset[str] = frozenset(), kinds: frozenset[str] = frozenset()) -> Matrix:
@@ -66,12 +72,6 @@ class Study:
         for name in servers:
             self.server(name)
         return await fill(self.questions, servers=servers, kinds=kinds)
-
-    async def explain(self, who: Principal, server: str, method: str, tool: str, arguments: bytes = b"") -> Explanation:
-        """Explain one answer; raises `EngineError`. Without a server, the only configured one is meant."""
-        explainer = Explainer(policy=self.policy, servers=self.servers, hierarchy=self.hierarchy, now=time.time())
-        only = next(iter(self.servers)) if not server and len(self.servers) == 1 else server
-        return await explainer.explain(who, only, Question(method=method, tool=tool, arguments=arguments))
 
     async def coverage(self) -> coverage.Coverage:
         """Measure its own tests; raises `EngineError`."""
@@ -118,22 +118,6 @@ async def study(config: Config, directory: Path | None = None) -> Study:
         warnings=built.warnings,
         spelling=Spelling(shape=built.parsed.shape, plain=translate.plain_subjects(config)),
     )
-
-
-async def whose(config: Config, token: str, server: str) -> Principal:
-    """Verify a token as the sidecar would; raises `TokenError` with the reason and `ConfigError`."""
-    servers = translate.servers(config)
-    if not server and len(servers) == 1:
-        server = next(iter(servers))
-    if server not in servers:
-        raise ConfigError(f"no server is called `{server}`, name it with --server")
-    verifier = JwtVerifier(translate.issuers(config), clock=time.time)
-    return await verifier.verify(RawToken(token), servers[server])
-
-
-def named(subjects: Iterable[str], scopes: Iterable[str]) -> Principal:
-    """Make the caller whom these names describe."""
-    return caller(tuple(subjects), tuple(scopes))
 
 
 async def _built(found: Mapping[str, bytes], config: Config) -> Built:

@@ -7,7 +7,7 @@ import click
 from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
-from authz_sidecar.cli import asking, client, comparing, importing, linting, matrices, sharing, trials
+from authz_sidecar.cli import asking, client, comparing, importing, linting, matrices, sharing, trials, whys
 from authz_sidecar.cli.show import (
     ANSWERED_NO,
     YES,
@@ -33,7 +33,7 @@ for command in (
     linting.lint,
     linting.fmt,
     trials.run_expectations,
-    asking.explain,
+    whys.explain,
     asking.who_can,
     asking.what_can,
     matrices.matrix,

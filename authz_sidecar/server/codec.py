@@ -78,7 +78,7 @@ def to_response(query: Query, answer: Answer) -> pb.CheckResponse:
     response.request_id = query.request_id
     response.mode = MODES[answer.mode]
     if answer.principal is not None:
-        response.principal.CopyFrom(_principal(answer.principal))
+        response.principal.CopyFrom(to_principal(answer.principal))
         response.token_expires_at.CopyFrom(timestamp(answer.principal.expires_at))
     return response
 
@@ -93,7 +93,7 @@ def to_batch_response(query: Query, answer: Answer) -> pb.CheckBatchResponse:
         mode=MODES[answer.mode],
     )
     if answer.principal is not None:
-        response.principal.CopyFrom(_principal(answer.principal))
+        response.principal.CopyFrom(to_principal(answer.principal))
         response.token_expires_at.CopyFrom(timestamp(answer.principal.expires_at))
     return response
 
@@ -121,7 +121,8 @@ def _result(decision: Decision, remark: str) -> pb.CheckResponse:
     )
 
 
-def _principal(who: Principal) -> pb.Principal:
+def to_principal(who: Principal) -> pb.Principal:
+    """Write who is calling."""
     return pb.Principal(
         issuer=who.issuer,
         subject=who.subject,

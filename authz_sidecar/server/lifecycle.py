@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.ports import NewId
 from authz_sidecar.server.codec import Limits
+from authz_sidecar.server.explaining import Explains
 from authz_sidecar.server.faults import Faults, Meter
 from authz_sidecar.server.interceptors import OutermostCatch
 from authz_sidecar.server.listen import Options, Tcp, bind_tcp, bind_unix
@@ -40,6 +41,7 @@ class GrpcServer:
         tcp: Tcp | None = None,
         admin: Admin | None = None,
         revoking: Revoking | None = None,
+        explains: Explains | None = None,
         admin_socket: Path | None = None,
         limits: Limits | None = None,
         options: Options | None = None,
@@ -48,9 +50,10 @@ class GrpcServer:
         """Take what answers and where; raises `ConfigError` when there is nowhere to listen."""
         if socket is None and tcp is None:
             raise ConfigError("there is nowhere to listen: set a socket or a TCP address")
-        if len({admin is None, revoking is None, admin_socket is None}) > 1:
+        if len({admin is None, revoking is None, explains is None, admin_socket is None}) > 1:
             raise ConfigError("the admin service needs all that it asks, and a socket of its own")
         self._decider, self._news, self._admin, self._revoking = decider, news, admin, revoking
+        self._explains = explains
         self._meter = meter
         self._faults = Faults(meter=meter, new_id=new_id)
         self._socket, self._tcp, self._admin_socket = socket, tcp, admin_socket
@@ -72,11 +75,7 @@ class GrpcServer:
                 targets.append(self._bind(server, self._socket))
             if self._tcp is not None:
                 targets.append(str(bind_tcp(server, self._tcp)))
-            if self._admin is not None and self._revoking is not None and self._admin_socket is not None:
-                admin = self._new_server()
-                servicer = AdminServicer(self._admin, self._revoking)
-                _register(rpc.add_AdminServiceServicer_to_server, servicer, admin)
-                self._bind(admin, self._admin_socket)
+            self._serve_admin()
             for each in self._servers:
                 await each.start()
         except BaseException:
@@ -121,6 +120,14 @@ class GrpcServer:
         _register(health_pb2_grpc.add_HealthServicer_to_server, self._health, server)
         names: Sequence[str] = (AUTHORIZATION, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
+
+    def _serve_admin(self) -> None:
+        if self._admin is None or self._revoking is None or self._explains is None or self._admin_socket is None:
+            return
+        server = self._new_server()
+        servicer = AdminServicer(self._admin, self._revoking, self._explains, self._limits)
+        _register(rpc.add_AdminServiceServicer_to_server, servicer, server)
+        self._bind(server, self._admin_socket)
 
     def _bind(self, server: grpc.aio.Server, path: Path) -> str:
         taken = UnixSocket.take(path)

@@ -11,6 +11,7 @@ from authz_sidecar.errors import Problem
 from authz_sidecar.model import Answer, Query
 from authz_sidecar.server import codec
 from authz_sidecar.server.codec import Limits
+from authz_sidecar.server.explaining import Explains, to_asking, to_explanation
 from authz_sidecar.server.faults import Faults, Meter
 from authz_sidecar.server.reports import Admin, PolicyNews, Revoking
 from authz_sidecar.server.revocations import MOST_LISTED, to_message, to_order
@@ -89,10 +90,12 @@ class AuthorizationServicer(rpc.AuthorizationServiceServicer):
 class AdminServicer(rpc.AdminServiceServicer):
     """Served on the admin socket alone."""
 
-    def __init__(self, admin: Admin, revoking: Revoking) -> None:
-        """Take what looks after the sidecar, and what revokes."""
+    def __init__(self, admin: Admin, revoking: Revoking, explains: Explains, limits: Limits | None = None) -> None:
+        """Take what looks after the sidecar, what revokes, and what knows why."""
         self._admin = admin
         self._revoking = revoking
+        self._explains = explains
+        self._limits = limits or Limits()
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Context) -> pb.GetStatusResponse:
         """Tell what is loaded and what is wrong with the last edit."""
@@ -129,6 +132,10 @@ class AdminServicer(rpc.AdminServiceServicer):
             problems=_problems(report.problems),
             warnings=_problems(report.warnings),
         )
+
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+        """Say why the policy in force answers so; a token that does not hold is an answer."""
+        return to_explanation(await self._explains.explain(to_asking(request, self._limits)))
 
     async def Revoke(self, request: pb.RevokeRequest, context: Context) -> pb.RevokeResponse:
         """Revoke; the answer comes when a restart cannot lose it."""

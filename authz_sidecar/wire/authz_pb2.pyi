@@ -345,6 +345,113 @@ class ReloadPolicyResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[Problem]
     def __init__(self, outcome: _Optional[_Union[ReloadPolicyResponse.Outcome, str]] = ..., policy_revision: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
 
+class ExplainRequest(_message.Message):
+    __slots__ = ("token", "caller", "server", "method", "tool", "arguments_json", "context")
+    class ContextEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    TOOL_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_JSON_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    caller: Caller
+    server: str
+    method: str
+    tool: str
+    arguments_json: bytes
+    context: _containers.ScalarMap[str, str]
+    def __init__(self, token: _Optional[str] = ..., caller: _Optional[_Union[Caller, _Mapping]] = ..., server: _Optional[str] = ..., method: _Optional[str] = ..., tool: _Optional[str] = ..., arguments_json: _Optional[bytes] = ..., context: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Caller(_message.Message):
+    __slots__ = ("subjects", "scopes")
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    subjects: _containers.RepeatedScalarFieldContainer[str]
+    scopes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, subjects: _Optional[_Iterable[str]] = ..., scopes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("allowed", "reason", "policy_revision", "server", "principal", "required_scopes", "rules", "held", "groups", "considered", "considered_more", "miss", "detail")
+    ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_SCOPES_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    CONSIDERED_FIELD_NUMBER: _ClassVar[int]
+    CONSIDERED_MORE_FIELD_NUMBER: _ClassVar[int]
+    MISS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    allowed: bool
+    reason: Reason
+    policy_revision: str
+    server: str
+    principal: Principal
+    required_scopes: _containers.RepeatedScalarFieldContainer[str]
+    rules: _containers.RepeatedCompositeFieldContainer[RuleRef]
+    held: _containers.RepeatedCompositeFieldContainer[HeldName]
+    groups: _containers.RepeatedCompositeFieldContainer[HeldName]
+    considered: _containers.RepeatedCompositeFieldContainer[ConsideredRow]
+    considered_more: int
+    miss: Miss
+    detail: str
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[Reason, str]] = ..., policy_revision: _Optional[str] = ..., server: _Optional[str] = ..., principal: _Optional[_Union[Principal, _Mapping]] = ..., required_scopes: _Optional[_Iterable[str]] = ..., rules: _Optional[_Iterable[_Union[RuleRef, _Mapping]]] = ..., held: _Optional[_Iterable[_Union[HeldName, _Mapping]]] = ..., groups: _Optional[_Iterable[_Union[HeldName, _Mapping]]] = ..., considered: _Optional[_Iterable[_Union[ConsideredRow, _Mapping]]] = ..., considered_more: _Optional[int] = ..., miss: _Optional[_Union[Miss, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class HeldName(_message.Message):
+    __slots__ = ("name", "by")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    by: _containers.RepeatedCompositeFieldContainer[MembershipRow]
+    def __init__(self, name: _Optional[str] = ..., by: _Optional[_Iterable[_Union[MembershipRow, _Mapping]]] = ...) -> None: ...
+
+class MembershipRow(_message.Message):
+    __slots__ = ("source", "line", "text", "member", "role")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    line: int
+    text: str
+    member: str
+    role: str
+    def __init__(self, source: _Optional[str] = ..., line: _Optional[int] = ..., text: _Optional[str] = ..., member: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
+
+class ConsideredRow(_message.Message):
+    __slots__ = ("row", "decides", "missing", "conditional")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    DECIDES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    CONDITIONAL_FIELD_NUMBER: _ClassVar[int]
+    row: RuleRef
+    decides: bool
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    conditional: bool
+    def __init__(self, row: _Optional[_Union[RuleRef, _Mapping]] = ..., decides: _Optional[bool] = ..., missing: _Optional[_Iterable[str]] = ..., conditional: _Optional[bool] = ...) -> None: ...
+
+class Miss(_message.Message):
+    __slots__ = ("missing", "advice", "row")
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    missing: str
+    advice: str
+    row: RuleRef
+    def __init__(self, missing: _Optional[str] = ..., advice: _Optional[str] = ..., row: _Optional[_Union[RuleRef, _Mapping]] = ...) -> None: ...
+
 class RevokeRequest(_message.Message):
     __slots__ = ("issuer", "token", "token_id", "subject", "client_id", "family", "issued_before", "reason", "by")
     ISSUER_FIELD_NUMBER: _ClassVar[int]

@@ -257,6 +257,11 @@ class AdminServiceStub:
                 request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.SerializeToString,
                 response_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/authz.v1.AdminService/Explain',
+                request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ExplainResponse.FromString,
+                _registered_method=True)
         self.Revoke = channel.unary_unary(
                 '/authz.v1.AdminService/Revoke',
                 request_serializer=authz__sidecar_dot_wire_dot_authz__pb2.RevokeRequest.SerializeToString,
@@ -282,6 +287,15 @@ class AdminServiceServicer:
 
     def ReloadPolicy(self, request, context):
         """Reads the policy files now. A refused edit is an answer (`OUTCOME_REFUSED` with every problem), not an error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Why the policy in force answers as it does: every row considered, how each role is held, and for a no the one thing
+        that is missing. Nothing is recorded as a decision, and nobody is let through on it. INVALID_ARGUMENT says what is
+        wrong with the request, UNAVAILABLE that nothing is loaded yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -315,6 +329,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ReloadPolicy,
                     request_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.FromString,
                     response_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=authz__sidecar_dot_wire_dot_authz__pb2.ExplainRequest.FromString,
+                    response_serializer=authz__sidecar_dot_wire_dot_authz__pb2.ExplainResponse.SerializeToString,
             ),
             'Revoke': grpc.unary_unary_rpc_method_handler(
                     servicer.Revoke,
@@ -382,6 +401,33 @@ class AdminService:
             '/authz.v1.AdminService/ReloadPolicy',
             authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyRequest.SerializeToString,
             authz__sidecar_dot_wire_dot_authz__pb2.ReloadPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/authz.v1.AdminService/Explain',
+            authz__sidecar_dot_wire_dot_authz__pb2.ExplainRequest.SerializeToString,
+            authz__sidecar_dot_wire_dot_authz__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -137,7 +137,7 @@ def test_explain_says_what_is_missing_and_how_roles_are_held(ask: Any) -> None:
     assert denied.code == 1
     assert denied.out.startswith("denied  tools/call delete_ticket  on ops-assistant  because no_matching_rule\n")
     assert "missing   the caller does not hold `role:admin`  policy.csv:34\n" in denied.out
-    assert "role:viewer\tuser:alice -> role:support (line 43) -> role:viewer (line 39)\n" in denied.out
+    assert "role:viewer\tuser:alice -> role:support (policy.csv:43) -> role:viewer (policy.csv:39)\n" in denied.out
     allowed = ask("explain", "--subject", "user:alice", "--scope", "tickets:write", "tools/call", "create_ticket")
     assert allowed.code == 0
     assert "policy.csv:30\tallows it\t" in allowed.out
@@ -160,7 +160,11 @@ def test_explain_takes_a_token(run: Run, ask: Any, desk: Path) -> None:
     assert ask("explain", "--token-file", token, "tools/call", "list_tickets").code == 0
     token.write_text("x.y.z")
     bad = ask("explain", "--token-file", token, "tools/call", "list_tickets")
-    assert (bad.code, bad.out.split(":")[0]) == (1, "denied  because token_malformed")
+    assert (bad.code, bad.out.split("\n")[0]) == (
+        1,
+        "denied  tools/call list_tickets  on ops-assistant  because token_malformed",
+    )
+    assert "missing   the token is not accepted: " in bad.out
     told = json.loads(ask("explain", "--token-file", token, "tools/call", "list_tickets", "--json").out)
     assert told["reason"] == "token_malformed"
     assert ask("explain", "--token-file", token, "tools/call", "x", "--server", "no").code == 2

@@ -29,9 +29,9 @@ TOOLS = '{"desk": {"tools": [{"name": "t"}, {"name": "u"}]}, "shop": {"tools": [
 
 
 def explained(made: Policy, subjects: str, tool: str, *, server: str = "desk", now: float | None = None) -> Explanation:
-    explainer = Explainer(policy=made, servers=SERVERS, hierarchy=HIERARCHY, now=now)
+    explainer = Explainer(policy=made, servers=SERVERS, hierarchy=HIERARCHY)
     question = Question(method="tools/call", tool=tool)
-    return asyncio.run(explainer.explain(caller(subjects.split()), server, question))
+    return asyncio.run(explainer.explain(caller(subjects.split()), server, question, now=now))
 
 
 def advice(found: Explanation) -> str:

@@ -112,9 +112,9 @@ def test_a_change_of_a_condition_is_a_difference(old: str, new: str, change: str
 
 
 def missing(policy: Policy, arguments: bytes) -> Miss | None:
-    explainer = Explainer(policy=policy, servers=SERVERS, hierarchy=HIERARCHY, now=0.0)
+    explainer = Explainer(policy=policy, servers=SERVERS, hierarchy=HIERARCHY)
     question = Question(method="tools/call", tool="refund", arguments=arguments)
-    return asyncio.run(explainer.explain(caller(["role:r"]), "desk", question)).miss
+    return asyncio.run(explainer.explain(caller(["role:r"]), "desk", question, now=0.0)).miss
 
 
 def test_a_condition_that_does_not_hold_is_what_is_missing() -> None:

@@ -12,6 +12,8 @@ import grpc.aio
 from authz_sidecar.errors import Problem
 from authz_sidecar.model import Answer, Decision, Mode, Principal, Query, Question, Reason, Revision, RuleRef, Server
 from authz_sidecar.revocation import Kept, Receipt, Revocation
+from authz_sidecar.rules import ANY, Effect, Membership, Pattern, Rule
+from authz_sidecar.server.explaining import Asking, Looked, Why
 from authz_sidecar.server.lifecycle import GrpcServer
 from authz_sidecar.server.reports import News, Outcome, ReloadReport, RevocationsReport, StatusReport
 from authz_sidecar.server.revocations import Order
@@ -128,6 +130,43 @@ class FakeAdmin:
         return ReloadReport(outcome=outcome, revision=REVISION, problems=() if confirm else (self.problem,))
 
 
+class FakeExplains:
+    """Denies for want of a role, or as the test says."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asking] = []
+        self.error: Exception | None = None
+        self.rows = 1
+
+    async def explain(self, asking: Asking) -> Why:
+        self.asked.append(asking)
+        if self.error is not None:
+            raise self.error
+        rule = Rule(
+            subject=Pattern("role:admin"),
+            server=ANY,
+            method=ANY,
+            tool=ANY,
+            effect=Effect.ALLOW,
+            source="policy.csv",
+            line=3,
+            text="p, role:admin, *, *, *, allow",
+        )
+        held = Membership(member="user:alice", role="role:x", source="policy.csv", line=9, text="g, user:alice, role:x")
+        return Why(
+            decision=Decision(allowed=False, reason=Reason.NO_MATCHING_RULE, detail="why"),
+            revision=REVISION,
+            server="ops",
+            principal=principal() if asking.token is None else None,
+            held={"user:alice": (), "role:x": (held,)},
+            considered=(Looked(rule=rule, decides=False, missing=("subject",)),) * self.rows,
+            missing="subject",
+            advice="the caller does not hold `role:admin`",
+            miss=rule.ref,
+            detail="why",
+        )
+
+
 class FakeRevoking:
     """Keeps what it is told, for one issuer."""
 
@@ -168,6 +207,7 @@ class Running:
     meter: FakeMeter
     admin: FakeAdmin
     revoking: FakeRevoking
+    explains: FakeExplains
     targets: tuple[str, ...]
     channel: grpc.aio.Channel
     admin_channel: grpc.aio.Channel
@@ -178,7 +218,7 @@ class Running:
 async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
     """Serve on a Unix socket in the directory until the block ends."""
     decider, news, meter, admin = FakeDecider(), FakeNews(), FakeMeter(), FakeAdmin()
-    revoking = FakeRevoking()
+    revoking, explains = FakeRevoking(), FakeExplains()
     names = iter(range(1_000_000))
     given: dict[str, Any] = {"socket": directory / "run" / "authz.sock"} | options
     server = GrpcServer(
@@ -188,6 +228,7 @@ async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
         new_id=lambda: f"e-{next(names)}",
         admin=admin,
         revoking=revoking,
+        explains=explains,
         admin_socket=directory / "run" / "admin.sock",
         **given,
     )
@@ -204,6 +245,7 @@ async def running(directory: Path, **options: Any) -> AsyncIterator[Running]:
                 meter=meter,
                 admin=admin,
                 revoking=revoking,
+                explains=explains,
                 targets=targets,
                 channel=channel,
                 admin_channel=admin_channel,

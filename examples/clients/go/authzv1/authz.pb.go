@@ -1008,7 +1008,9 @@ func (x *CheckBatchResponse) GetMode() Mode {
 type CheckStreamRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The question; `request_id` is required.
-	Check         *CheckRequest `protobuf:"bytes,1,opt,name=check,proto3" json:"check,omitempty"`
+	Check *CheckRequest `protobuf:"bytes,1,opt,name=check,proto3" json:"check,omitempty"`
+	// Up to 63 further questions, each as if it came in a message of its own.
+	More          []*CheckRequest `protobuf:"bytes,2,rep,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,6 +1052,13 @@ func (x *CheckStreamRequest) GetCheck() *CheckRequest {
 	return nil
 }
 
+func (x *CheckStreamRequest) GetMore() []*CheckRequest {
+	if x != nil {
+		return x.More
+	}
+	return nil
+}
+
 // One answer on a stream.
 type CheckStreamResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1061,7 +1070,9 @@ type CheckStreamResponse struct {
 	//
 	//	*CheckStreamResponse_Check
 	//	*CheckStreamResponse_Error
-	Outcome       isCheckStreamResponse_Outcome `protobuf_oneof:"outcome"`
+	Outcome isCheckStreamResponse_Outcome `protobuf_oneof:"outcome"`
+	// Further answers, each as if it came in a message of its own; only for a caller that asked for it in its metadata.
+	More          []*CheckStreamResponse `protobuf:"bytes,4,rep,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,6 +1135,13 @@ func (x *CheckStreamResponse) GetError() *StreamError {
 		if x, ok := x.Outcome.(*CheckStreamResponse_Error); ok {
 			return x.Error
 		}
+	}
+	return nil
+}
+
+func (x *CheckStreamResponse) GetMore() []*CheckStreamResponse {
+	if x != nil {
+		return x.More
 	}
 	return nil
 }
@@ -1776,6 +1794,621 @@ func (x *ReloadPolicyResponse) GetWarnings() []*Problem {
 	return nil
 }
 
+// Asks why.
+type ExplainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who asks. One of the two is needed.
+	//
+	// Types that are valid to be assigned to Who:
+	//
+	//	*ExplainRequest_Token
+	//	*ExplainRequest_Caller
+	Who isExplainRequest_Who `protobuf_oneof:"who"`
+	// As in CheckRequest.
+	Server string `protobuf:"bytes,3,opt,name=server,proto3" json:"server,omitempty"`
+	// As in CheckRequest.
+	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	// As in CheckRequest.
+	Tool string `protobuf:"bytes,5,opt,name=tool,proto3" json:"tool,omitempty"`
+	// As in CheckRequest.
+	ArgumentsJson []byte `protobuf:"bytes,6,opt,name=arguments_json,json=argumentsJson,proto3" json:"arguments_json,omitempty"`
+	// As in CheckRequest.
+	Context       map[string]string `protobuf:"bytes,7,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainRequest) Reset() {
+	*x = ExplainRequest{}
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainRequest) ProtoMessage() {}
+
+func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
+func (*ExplainRequest) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ExplainRequest) GetWho() isExplainRequest_Who {
+	if x != nil {
+		return x.Who
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetToken() string {
+	if x != nil {
+		if x, ok := x.Who.(*ExplainRequest_Token); ok {
+			return x.Token
+		}
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetCaller() *Caller {
+	if x != nil {
+		if x, ok := x.Who.(*ExplainRequest_Caller); ok {
+			return x.Caller
+		}
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *ExplainRequest) GetArgumentsJson() []byte {
+	if x != nil {
+		return x.ArgumentsJson
+	}
+	return nil
+}
+
+func (x *ExplainRequest) GetContext() map[string]string {
+	if x != nil {
+		return x.Context
+	}
+	return nil
+}
+
+type isExplainRequest_Who interface {
+	isExplainRequest_Who()
+}
+
+type ExplainRequest_Token struct {
+	// A token, verified as in CheckRequest.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3,oneof"`
+}
+
+type ExplainRequest_Caller struct {
+	// A caller who is only described.
+	Caller *Caller `protobuf:"bytes,2,opt,name=caller,proto3,oneof"`
+}
+
+func (*ExplainRequest_Token) isExplainRequest_Who() {}
+
+func (*ExplainRequest_Caller) isExplainRequest_Who() {}
+
+// A caller by name. Conditions on its claims cannot be evaluated.
+type Caller struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names as the policy spells them, for example `user:alice` and `role:support`. 1 to 1,000, 1 KiB each.
+	Subjects []string `protobuf:"bytes,1,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Scopes that its token would carry. At most 1,000, 1 KiB each.
+	Scopes        []string `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Caller) Reset() {
+	*x = Caller{}
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Caller) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Caller) ProtoMessage() {}
+
+func (x *Caller) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Caller.ProtoReflect.Descriptor instead.
+func (*Caller) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Caller) GetSubjects() []string {
+	if x != nil {
+		return x.Subjects
+	}
+	return nil
+}
+
+func (x *Caller) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+// Why.
+type ExplainResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The answer that a Check would get.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// Why.
+	Reason Reason `protobuf:"varint,2,opt,name=reason,proto3,enum=authz.v1.Reason" json:"reason,omitempty"`
+	// The policy revision that was asked.
+	PolicyRevision string `protobuf:"bytes,3,opt,name=policy_revision,json=policyRevision,proto3" json:"policy_revision,omitempty"`
+	// The server that was meant.
+	Server string `protobuf:"bytes,4,opt,name=server,proto3" json:"server,omitempty"`
+	// The caller. Absent when the token was not verified.
+	Principal *Principal `protobuf:"bytes,5,opt,name=principal,proto3" json:"principal,omitempty"`
+	// As in CheckResponse.
+	RequiredScopes []string `protobuf:"bytes,6,rep,name=required_scopes,json=requiredScopes,proto3" json:"required_scopes,omitempty"`
+	// Every rule that decided.
+	Rules []*RuleRef `protobuf:"bytes,7,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Every name of the caller and every role that it holds on this server.
+	Held []*HeldName `protobuf:"bytes,8,rep,name=held,proto3" json:"held,omitempty"`
+	// The tool and every group that it is in; empty where the policy has no groups of tools.
+	Groups []*HeldName `protobuf:"bytes,9,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Rows that name the caller or the call: those that decided first, then by how much is missing. At most 1,000.
+	Considered []*ConsideredRow `protobuf:"bytes,10,rep,name=considered,proto3" json:"considered,omitempty"`
+	// How many rows more there are, that miss by more.
+	ConsideredMore uint32 `protobuf:"varint,11,opt,name=considered_more,json=consideredMore,proto3" json:"considered_more,omitempty"`
+	// What would have to change for a yes. Absent when allowed.
+	Miss *Miss `protobuf:"bytes,12,opt,name=miss,proto3" json:"miss,omitempty"`
+	// What is wrong with the token, or with a condition. For operators, not for the caller.
+	Detail        string `protobuf:"bytes,13,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainResponse) Reset() {
+	*x = ExplainResponse{}
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainResponse) ProtoMessage() {}
+
+func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
+func (*ExplainResponse) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExplainResponse) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *ExplainResponse) GetReason() Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+func (x *ExplainResponse) GetPolicyRevision() string {
+	if x != nil {
+		return x.PolicyRevision
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetPrincipal() *Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetRequiredScopes() []string {
+	if x != nil {
+		return x.RequiredScopes
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetRules() []*RuleRef {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetHeld() []*HeldName {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetGroups() []*HeldName {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetConsidered() []*ConsideredRow {
+	if x != nil {
+		return x.Considered
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetConsideredMore() uint32 {
+	if x != nil {
+		return x.ConsideredMore
+	}
+	return 0
+}
+
+func (x *ExplainResponse) GetMiss() *Miss {
+	if x != nil {
+		return x.Miss
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// A name, and how somebody comes by it.
+type HeldName struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For example `role:support`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The rows that lead to it, from the caller or the tool on; none for a name of its own.
+	By            []*MembershipRow `protobuf:"bytes,2,rep,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldName) Reset() {
+	*x = HeldName{}
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldName) ProtoMessage() {}
+
+func (x *HeldName) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldName.ProtoReflect.Descriptor instead.
+func (*HeldName) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *HeldName) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HeldName) GetBy() []*MembershipRow {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+// A `g` or `g2` row.
+type MembershipRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file, for example `policy.csv`.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The line, counted from 1.
+	Line uint32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	// The row, with its spaces folded.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Who or what is a member.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// Of what.
+	Role          string `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembershipRow) Reset() {
+	*x = MembershipRow{}
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembershipRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembershipRow) ProtoMessage() {}
+
+func (x *MembershipRow) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembershipRow.ProtoReflect.Descriptor instead.
+func (*MembershipRow) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *MembershipRow) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *MembershipRow) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *MembershipRow) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *MembershipRow) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *MembershipRow) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+// A row that was looked at.
+type ConsideredRow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The row.
+	Row *RuleRef `protobuf:"bytes,1,opt,name=row,proto3" json:"row,omitempty"`
+	// Whether it decided.
+	Decides bool `protobuf:"varint,2,opt,name=decides,proto3" json:"decides,omitempty"`
+	// The fields that do not fit: `subject`, `server`, `method`, `tool`.
+	Missing []string `protobuf:"bytes,3,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Whether it has a condition.
+	Conditional   bool `protobuf:"varint,4,opt,name=conditional,proto3" json:"conditional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsideredRow) Reset() {
+	*x = ConsideredRow{}
+	mi := &file_authz_v1_authz_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsideredRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsideredRow) ProtoMessage() {}
+
+func (x *ConsideredRow) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsideredRow.ProtoReflect.Descriptor instead.
+func (*ConsideredRow) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ConsideredRow) GetRow() *RuleRef {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
+func (x *ConsideredRow) GetDecides() bool {
+	if x != nil {
+		return x.Decides
+	}
+	return false
+}
+
+func (x *ConsideredRow) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *ConsideredRow) GetConditional() bool {
+	if x != nil {
+		return x.Conditional
+	}
+	return false
+}
+
+// The one thing that is missing.
+type Miss struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A word: `scope`, `subject`, `tool`, `method`, `server`, `condition`, `until`, `claim`, `token`, `deny`, `rule`.
+	Missing string `protobuf:"bytes,1,opt,name=missing,proto3" json:"missing,omitempty"`
+	// One sentence for a person.
+	Advice string `protobuf:"bytes,2,opt,name=advice,proto3" json:"advice,omitempty"`
+	// The row that misses by it, if there is one.
+	Row           *RuleRef `protobuf:"bytes,3,opt,name=row,proto3" json:"row,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Miss) Reset() {
+	*x = Miss{}
+	mi := &file_authz_v1_authz_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Miss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Miss) ProtoMessage() {}
+
+func (x *Miss) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Miss.ProtoReflect.Descriptor instead.
+func (*Miss) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Miss) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+func (x *Miss) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
+func (x *Miss) GetRow() *RuleRef {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
 // What to revoke. With none of the names, `issued_before` is needed and the whole issuer is meant.
 type RevokeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1805,7 +2438,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	mi := &file_authz_v1_authz_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +2450,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	mi := &file_authz_v1_authz_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +2463,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RevokeRequest) GetIssuer() string {
@@ -1967,7 +2600,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	mi := &file_authz_v1_authz_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2612,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	mi := &file_authz_v1_authz_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2625,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{19}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RevokeResponse) GetEpoch() uint64 {
@@ -2043,7 +2676,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	mi := &file_authz_v1_authz_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2055,7 +2688,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	mi := &file_authz_v1_authz_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2068,7 +2701,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{20}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Revocation) GetEpoch() uint64 {
@@ -2147,7 +2780,7 @@ type ListRevocationsRequest struct {
 
 func (x *ListRevocationsRequest) Reset() {
 	*x = ListRevocationsRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	mi := &file_authz_v1_authz_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2159,7 +2792,7 @@ func (x *ListRevocationsRequest) String() string {
 func (*ListRevocationsRequest) ProtoMessage() {}
 
 func (x *ListRevocationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	mi := &file_authz_v1_authz_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2805,7 @@ func (x *ListRevocationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevocationsRequest.ProtoReflect.Descriptor instead.
 func (*ListRevocationsRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{21}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListRevocationsRequest) GetAfterEpoch() uint64 {
@@ -2206,7 +2839,7 @@ type ListRevocationsResponse struct {
 
 func (x *ListRevocationsResponse) Reset() {
 	*x = ListRevocationsResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	mi := &file_authz_v1_authz_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2851,7 @@ func (x *ListRevocationsResponse) String() string {
 func (*ListRevocationsResponse) ProtoMessage() {}
 
 func (x *ListRevocationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	mi := &file_authz_v1_authz_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2864,7 @@ func (x *ListRevocationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevocationsResponse.ProtoReflect.Descriptor instead.
 func (*ListRevocationsResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{22}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListRevocationsResponse) GetRevocations() []*Revocation {
@@ -2330,14 +2963,16 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\x10token_expires_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0etokenExpiresAt\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x06 \x01(\tR\trequestId\x12\"\n" +
-	"\x04mode\x18\a \x01(\x0e2\x0e.authz.v1.ModeR\x04mode\"B\n" +
+	"\x04mode\x18\a \x01(\x0e2\x0e.authz.v1.ModeR\x04mode\"n\n" +
 	"\x12CheckStreamRequest\x12,\n" +
-	"\x05check\x18\x01 \x01(\v2\x16.authz.v1.CheckRequestR\x05check\"\x9f\x01\n" +
+	"\x05check\x18\x01 \x01(\v2\x16.authz.v1.CheckRequestR\x05check\x12*\n" +
+	"\x04more\x18\x02 \x03(\v2\x16.authz.v1.CheckRequestR\x04more\"\xd2\x01\n" +
 	"\x13CheckStreamResponse\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12/\n" +
 	"\x05check\x18\x02 \x01(\v2\x17.authz.v1.CheckResponseH\x00R\x05check\x12-\n" +
-	"\x05error\x18\x03 \x01(\v2\x15.authz.v1.StreamErrorH\x00R\x05errorB\t\n" +
+	"\x05error\x18\x03 \x01(\v2\x15.authz.v1.StreamErrorH\x00R\x05error\x121\n" +
+	"\x04more\x18\x04 \x03(\v2\x1d.authz.v1.CheckStreamResponseR\x04moreB\t\n" +
 	"\aoutcome\";\n" +
 	"\vStreamError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
@@ -2388,7 +3023,57 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\x0fOUTCOME_APPLIED\x10\x01\x12\x15\n" +
 	"\x11OUTCOME_UNCHANGED\x10\x02\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x03\x12\x1f\n" +
-	"\x1bOUTCOME_CONFIRMATION_NEEDED\x10\x04\"\xa2\x02\n" +
+	"\x1bOUTCOME_CONFIRMATION_NEEDED\x10\x04\"\xc3\x02\n" +
+	"\x0eExplainRequest\x12\x16\n" +
+	"\x05token\x18\x01 \x01(\tH\x00R\x05token\x12*\n" +
+	"\x06caller\x18\x02 \x01(\v2\x10.authz.v1.CallerH\x00R\x06caller\x12\x16\n" +
+	"\x06server\x18\x03 \x01(\tR\x06server\x12\x16\n" +
+	"\x06method\x18\x04 \x01(\tR\x06method\x12\x12\n" +
+	"\x04tool\x18\x05 \x01(\tR\x04tool\x12%\n" +
+	"\x0earguments_json\x18\x06 \x01(\fR\rargumentsJson\x12?\n" +
+	"\acontext\x18\a \x03(\v2%.authz.v1.ExplainRequest.ContextEntryR\acontext\x1a:\n" +
+	"\fContextEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x05\n" +
+	"\x03who\"<\n" +
+	"\x06Caller\x12\x1a\n" +
+	"\bsubjects\x18\x01 \x03(\tR\bsubjects\x12\x16\n" +
+	"\x06scopes\x18\x02 \x03(\tR\x06scopes\"\x8d\x04\n" +
+	"\x0fExplainResponse\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12(\n" +
+	"\x06reason\x18\x02 \x01(\x0e2\x10.authz.v1.ReasonR\x06reason\x12'\n" +
+	"\x0fpolicy_revision\x18\x03 \x01(\tR\x0epolicyRevision\x12\x16\n" +
+	"\x06server\x18\x04 \x01(\tR\x06server\x121\n" +
+	"\tprincipal\x18\x05 \x01(\v2\x13.authz.v1.PrincipalR\tprincipal\x12'\n" +
+	"\x0frequired_scopes\x18\x06 \x03(\tR\x0erequiredScopes\x12'\n" +
+	"\x05rules\x18\a \x03(\v2\x11.authz.v1.RuleRefR\x05rules\x12&\n" +
+	"\x04held\x18\b \x03(\v2\x12.authz.v1.HeldNameR\x04held\x12*\n" +
+	"\x06groups\x18\t \x03(\v2\x12.authz.v1.HeldNameR\x06groups\x127\n" +
+	"\n" +
+	"considered\x18\n" +
+	" \x03(\v2\x17.authz.v1.ConsideredRowR\n" +
+	"considered\x12'\n" +
+	"\x0fconsidered_more\x18\v \x01(\rR\x0econsideredMore\x12\"\n" +
+	"\x04miss\x18\f \x01(\v2\x0e.authz.v1.MissR\x04miss\x12\x16\n" +
+	"\x06detail\x18\r \x01(\tR\x06detail\"G\n" +
+	"\bHeldName\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
+	"\x02by\x18\x02 \x03(\v2\x17.authz.v1.MembershipRowR\x02by\"{\n" +
+	"\rMembershipRow\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\rR\x04line\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x16\n" +
+	"\x06member\x18\x04 \x01(\tR\x06member\x12\x12\n" +
+	"\x04role\x18\x05 \x01(\tR\x04role\"\x8a\x01\n" +
+	"\rConsideredRow\x12#\n" +
+	"\x03row\x18\x01 \x01(\v2\x11.authz.v1.RuleRefR\x03row\x12\x18\n" +
+	"\adecides\x18\x02 \x01(\bR\adecides\x12\x18\n" +
+	"\amissing\x18\x03 \x03(\tR\amissing\x12 \n" +
+	"\vconditional\x18\x04 \x01(\bR\vconditional\"]\n" +
+	"\x04Miss\x12\x18\n" +
+	"\amissing\x18\x01 \x01(\tR\amissing\x12\x16\n" +
+	"\x06advice\x18\x02 \x01(\tR\x06advice\x12#\n" +
+	"\x03row\x18\x03 \x01(\v2\x11.authz.v1.RuleRefR\x03row\"\xa2\x02\n" +
 	"\rRevokeRequest\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x16\n" +
 	"\x05token\x18\x02 \x01(\tH\x00R\x05token\x12\x1b\n" +
@@ -2468,10 +3153,11 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\n" +
 	"CheckBatch\x12\x1b.authz.v1.CheckBatchRequest\x1a\x1c.authz.v1.CheckBatchResponse\x12N\n" +
 	"\vCheckStream\x12\x1c.authz.v1.CheckStreamRequest\x1a\x1d.authz.v1.CheckStreamResponse(\x010\x01\x12L\n" +
-	"\vWatchPolicy\x12\x1c.authz.v1.WatchPolicyRequest\x1a\x1d.authz.v1.WatchPolicyResponse0\x012\xb8\x02\n" +
+	"\vWatchPolicy\x12\x1c.authz.v1.WatchPolicyRequest\x1a\x1d.authz.v1.WatchPolicyResponse0\x012\xf8\x02\n" +
 	"\fAdminService\x12D\n" +
 	"\tGetStatus\x12\x1a.authz.v1.GetStatusRequest\x1a\x1b.authz.v1.GetStatusResponse\x12M\n" +
-	"\fReloadPolicy\x12\x1d.authz.v1.ReloadPolicyRequest\x1a\x1e.authz.v1.ReloadPolicyResponse\x12;\n" +
+	"\fReloadPolicy\x12\x1d.authz.v1.ReloadPolicyRequest\x1a\x1e.authz.v1.ReloadPolicyResponse\x12>\n" +
+	"\aExplain\x12\x18.authz.v1.ExplainRequest\x1a\x19.authz.v1.ExplainResponse\x12;\n" +
 	"\x06Revoke\x12\x17.authz.v1.RevokeRequest\x1a\x18.authz.v1.RevokeResponse\x12V\n" +
 	"\x0fListRevocations\x12 .authz.v1.ListRevocationsRequest\x1a!.authz.v1.ListRevocationsResponseB0\n" +
 	"\fdev.authz.v1P\x01Z\x1eauthz.example/authz/v1;authzv1b\x06proto3"
@@ -2489,7 +3175,7 @@ func file_authz_v1_authz_proto_rawDescGZIP() []byte {
 }
 
 var file_authz_v1_authz_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_authz_v1_authz_proto_goTypes = []any{
 	(Reason)(0),                       // 0: authz.v1.Reason
 	(Mode)(0),                         // 1: authz.v1.Mode
@@ -2513,68 +3199,92 @@ var file_authz_v1_authz_proto_goTypes = []any{
 	(*Problem)(nil),                   // 19: authz.v1.Problem
 	(*ReloadPolicyRequest)(nil),       // 20: authz.v1.ReloadPolicyRequest
 	(*ReloadPolicyResponse)(nil),      // 21: authz.v1.ReloadPolicyResponse
-	(*RevokeRequest)(nil),             // 22: authz.v1.RevokeRequest
-	(*RevokeResponse)(nil),            // 23: authz.v1.RevokeResponse
-	(*Revocation)(nil),                // 24: authz.v1.Revocation
-	(*ListRevocationsRequest)(nil),    // 25: authz.v1.ListRevocationsRequest
-	(*ListRevocationsResponse)(nil),   // 26: authz.v1.ListRevocationsResponse
-	nil,                               // 27: authz.v1.CheckRequest.ContextEntry
-	nil,                               // 28: authz.v1.CheckBatchRequest.ContextEntry
-	(*timestamppb.Timestamp)(nil),     // 29: google.protobuf.Timestamp
+	(*ExplainRequest)(nil),            // 22: authz.v1.ExplainRequest
+	(*Caller)(nil),                    // 23: authz.v1.Caller
+	(*ExplainResponse)(nil),           // 24: authz.v1.ExplainResponse
+	(*HeldName)(nil),                  // 25: authz.v1.HeldName
+	(*MembershipRow)(nil),             // 26: authz.v1.MembershipRow
+	(*ConsideredRow)(nil),             // 27: authz.v1.ConsideredRow
+	(*Miss)(nil),                      // 28: authz.v1.Miss
+	(*RevokeRequest)(nil),             // 29: authz.v1.RevokeRequest
+	(*RevokeResponse)(nil),            // 30: authz.v1.RevokeResponse
+	(*Revocation)(nil),                // 31: authz.v1.Revocation
+	(*ListRevocationsRequest)(nil),    // 32: authz.v1.ListRevocationsRequest
+	(*ListRevocationsResponse)(nil),   // 33: authz.v1.ListRevocationsResponse
+	nil,                               // 34: authz.v1.CheckRequest.ContextEntry
+	nil,                               // 35: authz.v1.CheckBatchRequest.ContextEntry
+	nil,                               // 36: authz.v1.ExplainRequest.ContextEntry
+	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
 }
 var file_authz_v1_authz_proto_depIdxs = []int32{
-	27, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
+	34, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
 	0,  // 1: authz.v1.CheckResponse.reason:type_name -> authz.v1.Reason
 	6,  // 2: authz.v1.CheckResponse.principal:type_name -> authz.v1.Principal
 	7,  // 3: authz.v1.CheckResponse.rules:type_name -> authz.v1.RuleRef
-	29, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: authz.v1.CheckResponse.mode:type_name -> authz.v1.Mode
 	9,  // 6: authz.v1.CheckBatchRequest.items:type_name -> authz.v1.CheckBatchItem
-	28, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
+	35, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
 	5,  // 8: authz.v1.CheckBatchResponse.results:type_name -> authz.v1.CheckResponse
 	6,  // 9: authz.v1.CheckBatchResponse.principal:type_name -> authz.v1.Principal
-	29, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	37, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: authz.v1.CheckBatchResponse.mode:type_name -> authz.v1.Mode
 	4,  // 12: authz.v1.CheckStreamRequest.check:type_name -> authz.v1.CheckRequest
-	5,  // 13: authz.v1.CheckStreamResponse.check:type_name -> authz.v1.CheckResponse
-	13, // 14: authz.v1.CheckStreamResponse.error:type_name -> authz.v1.StreamError
-	29, // 15: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	29, // 16: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
-	19, // 17: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
-	19, // 18: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
-	18, // 19: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
-	1,  // 20: authz.v1.ServerStatus.mode:type_name -> authz.v1.Mode
-	3,  // 21: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
-	19, // 22: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
-	19, // 23: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
-	29, // 24: authz.v1.RevokeRequest.issued_before:type_name -> google.protobuf.Timestamp
-	24, // 25: authz.v1.RevokeResponse.revocation:type_name -> authz.v1.Revocation
-	2,  // 26: authz.v1.Revocation.kind:type_name -> authz.v1.RevocationKind
-	29, // 27: authz.v1.Revocation.issued_before:type_name -> google.protobuf.Timestamp
-	29, // 28: authz.v1.Revocation.revoked_at:type_name -> google.protobuf.Timestamp
-	29, // 29: authz.v1.Revocation.keep_until:type_name -> google.protobuf.Timestamp
-	24, // 30: authz.v1.ListRevocationsResponse.revocations:type_name -> authz.v1.Revocation
-	4,  // 31: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
-	8,  // 32: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
-	11, // 33: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
-	14, // 34: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
-	16, // 35: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
-	20, // 36: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
-	22, // 37: authz.v1.AdminService.Revoke:input_type -> authz.v1.RevokeRequest
-	25, // 38: authz.v1.AdminService.ListRevocations:input_type -> authz.v1.ListRevocationsRequest
-	5,  // 39: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
-	10, // 40: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
-	12, // 41: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
-	15, // 42: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
-	17, // 43: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
-	21, // 44: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
-	23, // 45: authz.v1.AdminService.Revoke:output_type -> authz.v1.RevokeResponse
-	26, // 46: authz.v1.AdminService.ListRevocations:output_type -> authz.v1.ListRevocationsResponse
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	4,  // 13: authz.v1.CheckStreamRequest.more:type_name -> authz.v1.CheckRequest
+	5,  // 14: authz.v1.CheckStreamResponse.check:type_name -> authz.v1.CheckResponse
+	13, // 15: authz.v1.CheckStreamResponse.error:type_name -> authz.v1.StreamError
+	12, // 16: authz.v1.CheckStreamResponse.more:type_name -> authz.v1.CheckStreamResponse
+	37, // 17: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	37, // 18: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
+	19, // 19: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
+	19, // 20: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
+	18, // 21: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
+	1,  // 22: authz.v1.ServerStatus.mode:type_name -> authz.v1.Mode
+	3,  // 23: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
+	19, // 24: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
+	19, // 25: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
+	23, // 26: authz.v1.ExplainRequest.caller:type_name -> authz.v1.Caller
+	36, // 27: authz.v1.ExplainRequest.context:type_name -> authz.v1.ExplainRequest.ContextEntry
+	0,  // 28: authz.v1.ExplainResponse.reason:type_name -> authz.v1.Reason
+	6,  // 29: authz.v1.ExplainResponse.principal:type_name -> authz.v1.Principal
+	7,  // 30: authz.v1.ExplainResponse.rules:type_name -> authz.v1.RuleRef
+	25, // 31: authz.v1.ExplainResponse.held:type_name -> authz.v1.HeldName
+	25, // 32: authz.v1.ExplainResponse.groups:type_name -> authz.v1.HeldName
+	27, // 33: authz.v1.ExplainResponse.considered:type_name -> authz.v1.ConsideredRow
+	28, // 34: authz.v1.ExplainResponse.miss:type_name -> authz.v1.Miss
+	26, // 35: authz.v1.HeldName.by:type_name -> authz.v1.MembershipRow
+	7,  // 36: authz.v1.ConsideredRow.row:type_name -> authz.v1.RuleRef
+	7,  // 37: authz.v1.Miss.row:type_name -> authz.v1.RuleRef
+	37, // 38: authz.v1.RevokeRequest.issued_before:type_name -> google.protobuf.Timestamp
+	31, // 39: authz.v1.RevokeResponse.revocation:type_name -> authz.v1.Revocation
+	2,  // 40: authz.v1.Revocation.kind:type_name -> authz.v1.RevocationKind
+	37, // 41: authz.v1.Revocation.issued_before:type_name -> google.protobuf.Timestamp
+	37, // 42: authz.v1.Revocation.revoked_at:type_name -> google.protobuf.Timestamp
+	37, // 43: authz.v1.Revocation.keep_until:type_name -> google.protobuf.Timestamp
+	31, // 44: authz.v1.ListRevocationsResponse.revocations:type_name -> authz.v1.Revocation
+	4,  // 45: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
+	8,  // 46: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
+	11, // 47: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
+	14, // 48: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
+	16, // 49: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
+	20, // 50: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
+	22, // 51: authz.v1.AdminService.Explain:input_type -> authz.v1.ExplainRequest
+	29, // 52: authz.v1.AdminService.Revoke:input_type -> authz.v1.RevokeRequest
+	32, // 53: authz.v1.AdminService.ListRevocations:input_type -> authz.v1.ListRevocationsRequest
+	5,  // 54: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
+	10, // 55: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
+	12, // 56: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
+	15, // 57: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
+	17, // 58: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
+	21, // 59: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
+	24, // 60: authz.v1.AdminService.Explain:output_type -> authz.v1.ExplainResponse
+	30, // 61: authz.v1.AdminService.Revoke:output_type -> authz.v1.RevokeResponse
+	33, // 62: authz.v1.AdminService.ListRevocations:output_type -> authz.v1.ListRevocationsResponse
+	54, // [54:63] is the sub-list for method output_type
+	45, // [45:54] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_authz_proto_init() }
@@ -2587,6 +3297,10 @@ func file_authz_v1_authz_proto_init() {
 		(*CheckStreamResponse_Error)(nil),
 	}
 	file_authz_v1_authz_proto_msgTypes[18].OneofWrappers = []any{
+		(*ExplainRequest_Token)(nil),
+		(*ExplainRequest_Caller)(nil),
+	}
+	file_authz_v1_authz_proto_msgTypes[25].OneofWrappers = []any{
 		(*RevokeRequest_Token)(nil),
 		(*RevokeRequest_TokenId)(nil),
 		(*RevokeRequest_Subject)(nil),
@@ -2599,7 +3313,7 @@ func file_authz_v1_authz_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_authz_proto_rawDesc), len(file_authz_v1_authz_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   25,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

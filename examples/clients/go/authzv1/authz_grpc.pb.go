@@ -51,7 +51,8 @@ type AuthorizationServiceClient interface {
 	CheckBatch(ctx context.Context, in *CheckBatchRequest, opts ...grpc.CallOption) (*CheckBatchResponse, error)
 	// Many questions of many callers on one stream. Answers may come in any order and carry the `request_id` of
 	// their question, which must be set and unique among the questions in flight. A question that cannot be answered
-	// gets `error`, and the stream lives on.
+	// gets `error`, and the stream lives on. The sidecar sends its initial metadata at once, with `authz-stream: more`:
+	// from then on a message may carry `more` questions. A caller whose own metadata says the same gets `more` answers.
 	CheckStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CheckStreamRequest, CheckStreamResponse], error)
 	// Says the current policy revision at once, then again whenever it or the revocation epoch changes.
 	WatchPolicy(ctx context.Context, in *WatchPolicyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchPolicyResponse], error)
@@ -130,7 +131,8 @@ type AuthorizationServiceServer interface {
 	CheckBatch(context.Context, *CheckBatchRequest) (*CheckBatchResponse, error)
 	// Many questions of many callers on one stream. Answers may come in any order and carry the `request_id` of
 	// their question, which must be set and unique among the questions in flight. A question that cannot be answered
-	// gets `error`, and the stream lives on.
+	// gets `error`, and the stream lives on. The sidecar sends its initial metadata at once, with `authz-stream: more`:
+	// from then on a message may carry `more` questions. A caller whose own metadata says the same gets `more` answers.
 	CheckStream(grpc.BidiStreamingServer[CheckStreamRequest, CheckStreamResponse]) error
 	// Says the current policy revision at once, then again whenever it or the revocation epoch changes.
 	WatchPolicy(*WatchPolicyRequest, grpc.ServerStreamingServer[WatchPolicyResponse]) error
@@ -266,6 +268,7 @@ var AuthorizationService_ServiceDesc = grpc.ServiceDesc{
 const (
 	AdminService_GetStatus_FullMethodName       = "/authz.v1.AdminService/GetStatus"
 	AdminService_ReloadPolicy_FullMethodName    = "/authz.v1.AdminService/ReloadPolicy"
+	AdminService_Explain_FullMethodName         = "/authz.v1.AdminService/Explain"
 	AdminService_Revoke_FullMethodName          = "/authz.v1.AdminService/Revoke"
 	AdminService_ListRevocations_FullMethodName = "/authz.v1.AdminService/ListRevocations"
 )
@@ -280,6 +283,10 @@ type AdminServiceClient interface {
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// Reads the policy files now. A refused edit is an answer (`OUTCOME_REFUSED` with every problem), not an error.
 	ReloadPolicy(ctx context.Context, in *ReloadPolicyRequest, opts ...grpc.CallOption) (*ReloadPolicyResponse, error)
+	// Why the policy in force answers as it does: every row considered, how each role is held, and for a no the one thing
+	// that is missing. Nothing is recorded as a decision, and nobody is let through on it. INVALID_ARGUMENT says what is
+	// wrong with the request, UNAVAILABLE that nothing is loaded yet.
+	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// Makes tokens count no longer, from the next question on. The answer comes when a restart cannot lose it.
 	// INVALID_ARGUMENT says what is wrong with the request, RESOURCE_EXHAUSTED that no more can be kept, and UNAVAILABLE
 	// that nothing is loaded yet, or that it is in force but could not be written.
@@ -316,6 +323,16 @@ func (c *adminServiceClient) ReloadPolicy(ctx context.Context, in *ReloadPolicyR
 	return out, nil
 }
 
+func (c *adminServiceClient) Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainResponse)
+	err := c.cc.Invoke(ctx, AdminService_Explain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) Revoke(ctx context.Context, in *RevokeRequest, opts ...grpc.CallOption) (*RevokeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeResponse)
@@ -346,6 +363,10 @@ type AdminServiceServer interface {
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// Reads the policy files now. A refused edit is an answer (`OUTCOME_REFUSED` with every problem), not an error.
 	ReloadPolicy(context.Context, *ReloadPolicyRequest) (*ReloadPolicyResponse, error)
+	// Why the policy in force answers as it does: every row considered, how each role is held, and for a no the one thing
+	// that is missing. Nothing is recorded as a decision, and nobody is let through on it. INVALID_ARGUMENT says what is
+	// wrong with the request, UNAVAILABLE that nothing is loaded yet.
+	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// Makes tokens count no longer, from the next question on. The answer comes when a restart cannot lose it.
 	// INVALID_ARGUMENT says what is wrong with the request, RESOURCE_EXHAUSTED that no more can be kept, and UNAVAILABLE
 	// that nothing is loaded yet, or that it is in force but could not be written.
@@ -367,6 +388,9 @@ func (UnimplementedAdminServiceServer) GetStatus(context.Context, *GetStatusRequ
 }
 func (UnimplementedAdminServiceServer) ReloadPolicy(context.Context, *ReloadPolicyRequest) (*ReloadPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReloadPolicy not implemented")
+}
+func (UnimplementedAdminServiceServer) Explain(context.Context, *ExplainRequest) (*ExplainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Explain not implemented")
 }
 func (UnimplementedAdminServiceServer) Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Revoke not implemented")
@@ -431,6 +455,24 @@ func _AdminService_ReloadPolicy_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Explain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Explain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Explain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Explain(ctx, req.(*ExplainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_Revoke_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RevokeRequest)
 	if err := dec(in); err != nil {
@@ -481,6 +523,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReloadPolicy",
 			Handler:    _AdminService_ReloadPolicy_Handler,
+		},
+		{
+			MethodName: "Explain",
+			Handler:    _AdminService_Explain_Handler,
 		},
 		{
 			MethodName: "Revoke",
