@@ -17,6 +17,7 @@ LISTS = {
     "prompts/list": "prompts/get",
     "resources/list": "resources/read",
     "resources/templates/list": "resources/read",
+    "tasks/list": "tools/call",
 }
 PASSES = {
     "initialize",
