@@ -1,7 +1,8 @@
 """Deciding in this process: the sidecar lives inside the server that it guards."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -9,7 +10,7 @@ from typing import Self, TypeVar
 from authz_sidecar.app.inside import Inside, NoAnswer
 from authz_sidecar.errors import ConfigError
 from mcp_adapter.client import FAULTS
-from mcp_adapter.pdp import LARGEST_BATCH, NO_CONTEXT, Answer, Fault, Item, Unanswered
+from mcp_adapter.pdp import LARGEST_BATCH, NO_CONTEXT, Answer, Fault, Item, News, Unanswered
 from mcp_adapter.wording import answer, question, questions
 
 _Response = TypeVar("_Response")
@@ -63,6 +64,14 @@ class EmbeddedPdp:
         )
         return answer(response, response.results)
 
+    async def watch(self) -> AsyncGenerator[News, None]:
+        """Tell what is in force now, and then each change; raises `Unanswered` when it can tell no more."""
+        inside = await self._inside()
+        with _translated():
+            async with aclosing(inside.changes()) as changes:
+                async for news in changes:
+                    yield News(revision=news.revision, epoch=news.revocation_epoch)
+
     async def close(self) -> None:
         """Stop: finish what is in flight and write every log."""
         life, self._life = self._life, None
@@ -104,12 +113,19 @@ class EmbeddedPdp:
 
     async def _bounded(self, asked: Awaitable[_Response]) -> _Response:
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asked
-        except NoAnswer as error:
-            raise Unanswered(FAULTS.get(error.refusal.code, Fault.INTERNAL), error.refusal.text) from None
+            with _translated():
+                async with asyncio.timeout(self._timeout):
+                    return await asked
         except TimeoutError:
             raise Unanswered(Fault.TIMEOUT, f"no answer within {self._timeout:g} seconds") from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except NoAnswer as error:
+        raise Unanswered(FAULTS.get(error.refusal.code, Fault.INTERNAL), error.refusal.text) from None
 
 
 async def _started(config: Path) -> Inside:

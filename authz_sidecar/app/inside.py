@@ -1,7 +1,8 @@
 """The sidecar inside another program: every room and every door of `serve`, in that program's own event loop."""
 
 import asyncio
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 import structlog
@@ -9,7 +10,9 @@ import structlog
 from authz_sidecar import configfile, oplog
 from authz_sidecar.app.run import Sidecar
 from authz_sidecar.app.state import taken
+from authz_sidecar.errors import AuthzError
 from authz_sidecar.server.faults import Faults, Refusal
+from authz_sidecar.server.reports import News
 from authz_sidecar.server.servicer import AuthorizationServicer
 from authz_sidecar.wire import authz_pb2 as pb
 
@@ -71,6 +74,15 @@ class Inside:
             return await self._servicer.CheckBatch(request, None)
         except Exception as error:  # noqa: BLE001 - the outermost catch: denies, counts and logs
             raise NoAnswer(self._faults.refusal("CheckBatch", error)) from None
+
+    async def changes(self) -> AsyncGenerator[News, None]:
+        """Tell what is in force now, and then each change; raises `NoAnswer` when there is nothing."""
+        try:
+            async with aclosing(self._sidecar.desk.changes()) as changes:
+                async for news in changes:
+                    yield news
+        except AuthzError as error:
+            raise NoAnswer(self._faults.refusal("WatchPolicy", error)) from None
 
     async def close(self) -> None:
         """Close the doors, write every log, and leave the state directory to the next."""

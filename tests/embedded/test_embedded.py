@@ -141,6 +141,23 @@ async def test_what_is_out_of_bounds_is_the_callers_to_mend(ground: House, item:
             await pdp.check_batch(ground.token(), [ECHO, item], server="ops", request_id="r")
 
 
+async def test_whoever_holds_a_stream_open_is_told_of_each_change(ground: House):
+    async with EmbeddedPdp(ground.config) as pdp, asyncio.timeout(10):
+        news = pdp.watch()
+        first = await anext(news)
+        ground.policy.write_text(ground.policy.read_text() + "g, user:bob, role:user\n")
+        assert (await anext(news)).revision != first.revision
+        await news.aclose()
+
+
+async def test_without_a_policy_there_is_nothing_to_tell(ground: House):
+    ground.policy.write_text("p, role:user, ops, tools/call, echo, alow\n")
+    async with EmbeddedPdp(ground.config) as pdp:
+        with pytest.raises(Unanswered) as found:
+            await anext(pdp.watch())
+    assert found.value.fault is Fault.UNAVAILABLE
+
+
 class Stuck:
     """A sidecar that never comes to an end."""
 
