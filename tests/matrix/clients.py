@@ -1,6 +1,7 @@
-"""The clients of the matrix: each visits a server with two tokens and tells what it saw, in the same words."""
+"""The clients of the matrix: each carries out a plan and tells what it saw, in the same words."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.matrix import environments
-from tests.matrix.environments import ROOT
+from tests.matrix.environments import CACHE, ROOT
 from tests.matrix.standing import own
 
 _WAIT: Final = 60.0
+Plan = Mapping[str, Any]
 Seen = dict[str, Any]
-Visit = Callable[[str, Mapping[str, str]], Seen]
+Visit = Callable[[Plan], Seen]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,48 +28,62 @@ class Client:
 
 
 def _python(python: Callable[[], Path], mode: str) -> Visit:
-    return lambda url, tokens: _told([str(python()), "-m", "tests.matrix.client", url, mode], tokens)
+    return lambda plan: _told([str(python()), "-m", "tests.matrix.client", mode], plan)
 
 
 def _typescript(mode: str) -> Visit:
-    return lambda url, tokens: _told(["node", str(environments.node().parent / "client.mjs"), url, mode], tokens)
+    return lambda plan: _told(["node", str(environments.node().parent / "client.mjs"), mode], plan)
 
 
-def _told(command: list[str], tokens: Mapping[str, str]) -> Seen:
+def _told(command: list[str], plan: Plan) -> Seen:
     done = subprocess.run(
-        command, cwd=ROOT, input=json.dumps(tokens), capture_output=True, text=True, timeout=_WAIT, check=False
+        command, cwd=ROOT, input=json.dumps(plan), capture_output=True, text=True, timeout=_WAIT, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def _inspector(url: str, tokens: Mapping[str, str]) -> Seen:
-    """Run the command line of the Inspector once for each question; it cannot step up, so a person would do it."""
-    refused, summed = _inspect(url, tokens["token"], "get-sum", a="2", b="3"), None
-    if "insufficient_scope" in refused["text"] or "scope" in refused["text"]:
-        summed = _inspect(url, tokens["wider"], "get-sum", a="2", b="3")
+def _inspector(plan: Plan) -> Seen:
+    """Run the command line of the Inspector once for each question; a person would step up with a new token."""
+    calls = plan["calls"]
+    listed = _inspect(plan, plan["token"], None)
+    assert listed["ok"], listed
+    refused = _inspect(plan, plan["token"], calls["stepped"])
     return {
-        "tools": [tool["name"] for tool in json.loads(_inspect(url, tokens["token"])["text"])["tools"]],
-        "echo": _inspect(url, tokens["token"], "echo", message="hello"),
-        "sum": summed,
-        "env": _inspect(url, tokens["shown"], "get-env"),
-        "alive": _inspect(url, tokens["token"], "echo", message="still here")["ok"],
-        "challenges": [refused["text"]],
+        "tools": [tool["name"] for tool in json.loads(listed["text"])["tools"]],
+        "allowed": _inspect(plan, plan["token"], calls["allowed"]),
+        "stepped": _inspect(plan, plan["wider"], calls["stepped"]),
+        "denied": _inspect(plan, plan["shown"], calls["denied"]),
+        "alive": _inspect(plan, plan["token"], calls["allowed"])["ok"],
+        "challenges": [] if refused["ok"] else [refused["text"]],
     }
 
 
-def _inspect(url: str, token: str, tool: str = "", **arguments: str) -> dict[str, Any]:
+def _inspect(plan: Plan, token: str, call: tuple[str, Any] | None) -> dict[str, Any]:
+    what = ["--method", "tools/list"]
+    if call is not None:
+        what = ["--method", "tools/call", "--tool-name", call[0], "--tool-args-json", json.dumps(call[1])]
+    if "command" in plan:
+        Path(plan["token_file"]).write_text(token)
+        where = [plan["command"]]
+    else:
+        header = f"Authorization: Bearer {token}"
+        where = [plan["url"], "--transport", "http", "--stored-auth-only", "--header", header]
     program = environments.node() / ".bin" / "mcp-inspector"
-    what = ["--method", "tools/call", "--tool-name", tool] if tool else ["--method", "tools/list"]
-    pairs = ["--tool-arg", *(f"{name}={value}" for name, value in arguments.items())] if arguments else []
-    command = [
-        *(str(environments.new_node()), str(program), "--cli", url, "--transport", "http"),
-        *(*what, *pairs, "--header", f"Authorization: Bearer {token}"),
-    ]
+    home = CACHE / "home"  # it keeps a catalogue there
+    home.mkdir(exist_ok=True)
     done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_WAIT, check=False
+        [str(environments.new_node()), str(program), "--cli", *where, *what],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_WAIT,
+        check=False,
+        env={**os.environ, "HOME": str(home)},
     )
-    return {"ok": done.returncode == 0, "text": done.stdout + done.stderr}
+    failed = done.returncode != 0
+    return {"ok": not failed, "text": done.stdout + (done.stderr if failed else "")}
 
 
 CLIENTS: Final = (

@@ -13,8 +13,7 @@ def table(pytestconfig: pytest.Config) -> Callable[..., Callable[[str, bool, Any
     """Give what makes a row, which remembers each point and then asserts it."""
     cells = pytestconfig.stash.setdefault(_KEY, {})
 
-    def begin(request: pytest.FixtureRequest, client: str) -> Callable[[str, bool, Any], None]:
-        server = request.node.callspec.params["server"]
+    def begin(server: str, client: str) -> Callable[[str, bool, Any], None]:
         cell = cells.setdefault((server, client), {})
 
         def note(point: str, right: bool, seen: Any) -> None:
@@ -33,4 +32,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("matrix of SDKs")
     for (server, client), points in cells.items():
         said = "  ".join(f"{point}{'' if right else ' WRONG'}" for point, right in points.items())
-        terminalreporter.write_line(f"{server:32} {client:24} {said}")
+        terminalreporter.write_line(f"{server:40} {client:24} {said}")

@@ -20,12 +20,12 @@ _BUILD: Final = 300.0  # seconds; it fetches packages
 _DONE: Final = ".complete"
 
 
-def python(name: str, *, locks: Path = HERE) -> Path:
+def python(name: str, *, product: bool = True) -> Path:
     """Give the interpreter of an environment that holds exactly what `NAME.txt` beside this file says, and the product.
 
     The product is there as in the development environment: what is edited here is live there.
     """
-    lock = locks / f"{name}.txt"
+    lock = HERE / f"{name}.txt"
 
     def build(directory: Path) -> None:
         _run([sys.executable, "-m", "venv", "--without-pip", str(directory)])
@@ -38,9 +38,10 @@ def python(name: str, *, locks: Path = HERE) -> Path:
             str(directory / "bin" / "python"),
         ]
         _run([*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)])
-        _run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+        if product:
+            _run([*pip, "install", "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
 
-    recipe = lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
+    recipe = lock.read_bytes() + sys.version.encode() + ((ROOT / "pyproject.toml").read_bytes() if product else b"")
     return _made(name, recipe, build) / "bin" / "python"
 
 

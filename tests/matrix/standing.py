@@ -1,11 +1,12 @@
 """Starts what the matrix needs: one sidecar, the upstream servers in their own environments, gateways before them."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +20,24 @@ from tests.process import grounds
 
 SERVER: Final = "everything"
 SCOPE: Final = "sums:add"
+Interpreter = Callable[[], Path]
 _WAIT: Final = 30.0
 _POLICY: Final = """\
-p, user:alice, everything, tools/call, echo,    allow
-p, user:alice, everything, tools/call, get-sum, allow
+p, user:alice, everything, tools/call,       echo,           allow
+p, user:alice, everything, tools/call,       get-sum,        allow
+p, user:alice, everything, tools/call,       list_directory, allow
+p, user:alice, everything, tools/call,       read_text_file, allow
 # Some clients set the log level as soon as they connect.
-p, user:alice, everything, logging/setLevel, *, allow
-p, user:ines,  everything, logging/setLevel, *, allow
+p, user:*,     everything, logging/setLevel, *,              allow
 # Some clients call only what is listed; they are shown the tool that nobody gets.
-p, user:ines,  everything, tools/list, get-env, allow
+p, user:ines,  everything, tools/list,       get-env,        allow
+p, user:ines,  everything, tools/list,       write_file,     allow
 """
-_SCOPES: Final = f"server,method,tool,scopes\neverything,tools/call,get-sum,{SCOPE}\n"
+_SCOPES: Final = """\
+server,method,tool,scopes
+everything,tools/call,get-sum,sums:add
+everything,tools/call,read_text_file,sums:add
+"""
 _GATEWAY: Final = """\
 public_url = "http://127.0.0.1:{port}"
 state_dir = "state"
@@ -46,6 +54,7 @@ path = "audit.jsonl"
 name = "everything"
 path = "/mcp"
 url = "{upstream}"
+denied = "{denied}"
 """
 
 
@@ -55,8 +64,13 @@ class Standing:
 
     url: str
     audit: Path
-    ran: Path | None
+    ran: Path | None = None
     """Absent where the server keeps no record."""
+    token_file: Path | None = None
+    """Where a server over stdio finds the caller's token; `url` is then the program to run."""
+    soft: bool = False
+    """A final no is an error with status 200, for clients that do not outlive a 403."""
+    scope: str = SCOPE
 
 
 @contextmanager
@@ -73,22 +87,24 @@ def sidecar() -> Iterator[Playground]:
 
 
 @contextmanager
-def middleware(directory: Path, sidecar: str, kind: str, python: Path, *, denied: str = "") -> Iterator[Standing]:
+def middleware(directory: Path, sidecar: str, kind: str, python: Interpreter, denied: str = "") -> Iterator[Standing]:
     """Run a Python server that is wrapped in the ASGI middleware."""
     audit = directory / "audit.jsonl"
-    with _python(directory, kind, python, sidecar, str(audit), *([denied] if denied else [])) as (url, ran):
-        yield Standing(url=url, audit=audit, ran=ran)
+    with _python(directory, kind, python(), sidecar, str(audit), *([denied] if denied else [])) as (url, ran):
+        yield Standing(url=url, audit=audit, ran=ran, soft=denied == "200")
 
 
 @contextmanager
-def gateway(directory: Path, sidecar: str, kind: str, python: Path | None = None) -> Iterator[Standing]:
+def gateway(
+    directory: Path, sidecar: str, kind: str, python: Interpreter | None = None, denied: str = "403"
+) -> Iterator[Standing]:
     """Run a server that knows nothing of us, and the gateway before it; without `python`, server-everything."""
-    server = everything(directory) if python is None else _python(directory, kind, python)
+    server = everything(directory) if python is None else _python(directory, kind, python())
     with server as (upstream, ran):
         config = directory / "gateway.toml"
-        config.write_text(_GATEWAY.format(port=free_port(), sidecar=sidecar, upstream=upstream))
+        config.write_text(_GATEWAY.format(port=free_port(), sidecar=sidecar, upstream=upstream, denied=denied))
         with gateway_process(config) as (_, url, _status):
-            yield Standing(url=f"{url}/mcp", audit=directory / "audit.jsonl", ran=ran)
+            yield Standing(url=f"{url}/mcp", audit=directory / "audit.jsonl", ran=ran, soft=denied == "200")
 
 
 @contextmanager
@@ -142,6 +158,25 @@ def _up(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"{running.args} does not listen:\n{log.read_text(errors='replace')[-4000:]}")
+
+
+@contextmanager
+def stdio(directory: Path, sidecar: str, kind: str) -> Iterator[Standing]:
+    """Lay out a program that runs a local server guarded by `mcp-authz stdio`."""
+    modules, token = environments.node() / "@modelcontextprotocol", directory / "token"
+    token.touch(mode=0o600)
+    files = directory / "files"
+    files.mkdir()
+    (files / "note.txt").write_text("hello")
+    server = [str(modules / kind / "dist" / "index.js"), "stdio" if kind == "server-everything" else str(files)]
+    guard = [sys.executable, "-m", "mcp_adapter", "stdio", "--sidecar", sidecar, "--timeout", "10"]
+    options = ["--server", SERVER, "--token-file", str(token), "--audit", str(directory / "audit.jsonl")]
+    program = directory / "guarded"
+    program.write_text(
+        f"#!/bin/sh\ncd {environments.ROOT}\nexec {shlex.join([*guard, *options, '--', 'node', *server])}\n"
+    )
+    program.chmod(0o700)
+    yield Standing(url=str(program), audit=directory / "audit.jsonl", token_file=token)
 
 
 def own() -> Path:
