@@ -2,20 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar, overload
 
 from authz_sidecar.breath import breathe
 from authz_sidecar.policy.dialect import is_foreign
 from authz_sidecar.policy.findings import Findings
-from authz_sidecar.policy.lines import Line, lines
+from authz_sidecar.policy.lines import Line, ascii_lines, blocks, careful_lines
 from authz_sidecar.policy.until import Ends
 
 _BLANKS: Final = re.compile(r"[ \t]*")
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
 _DOUBTFUL: Final = re.compile('["#\t]')
+_DOUBTFUL_BYTES: Final = re.compile(b'["#\t]')
 _ODD: Final = re.compile(r'(?<=[ \t])#|["\t]')
 _UNSEEN: Final = frozenset({"Cf", "Zl", "Zp", "Zs"})
+_BREATH: Final = 16  # lines; together they take less than a breath
+T = TypeVar("T")
 _TYPOGRAPHIC: Final = frozenset("“”„‟")
 
 
@@ -104,32 +107,63 @@ def read(file: str, data: bytes, found: Findings, *, ends: bool = False) -> list
 
 def each(file: str, data: bytes, found: Findings, *, ends: bool = False) -> Iterator[Row]:
     """Give the same rows one by one, so that a hundred thousand need not all be there at once."""
+    return each_or(_never, file, data, found, ends=ends)
+
+
+Quick = Callable[[int, str, float | None], T | None]
+"""Makes something of a line that nobody can misread, or gives None; takes its number and when it ends."""
+
+
+def each_or(quick: Quick[T], file: str, data: bytes, found: Findings, *, ends: bool = False) -> Iterator["Row | T"]:
+    """Give the same rows, but for those of which `quick` makes something: that is given in their place."""
     until = Ends(file, found)
     if is_foreign(file, data, found):
-        next(lines(file, data, found), None)  # a byte order mark is told as well
+        next(blocks(file, data, found), None)  # a byte order mark is told as well
         return
-    fields: Sequence[Field] | None
-    for line in lines(file, data, found):
-        breathe()
-        start = line.text.lstrip(" \t")
-        if start.startswith(("#", '"#')):
-            if ends:
-                until.note(line)
-            continue
-        if not start.strip(", \t"):
-            continue
-        plain = line.text.isascii() and not _DOUBTFUL.search(line.text)
-        fields = Plain(line.text) if plain else _fields(file, line, found)
-        if fields is not None:
-            folded = line.text if plain and _is_folded(line.text) else " ".join(line.text.split())
-            yield Row(file, line.number, folded, fields, until.take(line.number))
+    for number, block in blocks(file, data, found):
+        texts = ascii_lines(block)
+        sure = texts is not None and not _DOUBTFUL_BYTES.search(block)
+        some = careful_lines(file, number, block, found) if texts is None else enumerate(texts, number)
+        for at, text in some:
+            # In a block like most there is no comment and no quote, and of most lines there is nothing else to say.
+            if sure and not until.waiting and (made := quick(at, text, None)) is not None:
+                if not at % _BREATH:
+                    breathe()
+                yield made
+                continue
+            breathe()
+            if (start := text.lstrip(" \t")).startswith(("#", '"#')):
+                if ends:
+                    until.note(Line(at, text))
+            elif start.strip(", \t"):
+                yield from _one(quick, file, Line(at, text), found, until, plain=sure)
     until.close()
     if data and not data.endswith(b"\n"):
         last = data.count(b"\n") + 1
         found.warn(file, last, 0, "no-line-end", "the last line has no line end, the file may be cut short")
 
 
-def _is_folded(text: str) -> bool:
+def _one(quick: Quick[T], file: str, line: Line, found: Findings, until: Ends, *, plain: bool) -> Iterator["Row | T"]:
+    """Read a line that has something in it, and give what it is, if it can be trusted."""
+    fields: Sequence[Field] | None
+    plain = plain or (line.text.isascii() and not _DOUBTFUL.search(line.text))
+    fields = Plain(line.text) if plain else _fields(file, line, found)
+    if fields is None:
+        return
+    ends = until.take(line.number)
+    if plain and (made := quick(line.number, line.text, ends)) is not None:
+        yield made
+        return
+    folded = line.text if plain and is_folded(line.text) else " ".join(line.text.split())
+    yield Row(file, line.number, folded, fields, ends)
+
+
+def _never(_line: int, _text: str, _until: float | None) -> None:
+    return None
+
+
+def is_folded(text: str) -> bool:
+    """Say whether no blank of a line, which is not empty, could be left out."""
     return "  " not in text and text[0] != " " and text[-1] != " "
 
 

@@ -31,6 +31,16 @@ def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
     Refused: anything but UTF-8 without a byte order mark, control characters other than tab, a carriage return that
     does not end a line with its line feed, and more than `LARGEST` bytes.
     """
+    for number, block in blocks(file, data, found):
+        texts = ascii_lines(block)
+        yield from careful_lines(file, number, block, found) if texts is None else map(Line, count(number), texts)
+
+
+def blocks(file: str, data: bytes, found: Findings) -> Iterator[tuple[int, bytes]]:
+    """Give some hundred whole lines at once, with the number of the first; none when the file is refused as a whole.
+
+    Not all at once: a hundred thousand lines in one step would hold up everybody.
+    """
     if len(data) > LARGEST:
         found.error(file, 0, 0, "too-large", f"has {len(data)} bytes, at most {LARGEST} are read")
         return
@@ -43,19 +53,24 @@ def lines(file: str, data: bytes, found: Findings) -> Iterator[Line]:
         found.error(file, 1, 1, "byte-order-mark", f"begins with a byte order mark, save as plain UTF-8: {_SETTING}")
         data = data.removeprefix(_UTF8_MARK)
     number, begin = 1, 0
-    # Not split at once: a hundred thousand lines in one step would hold up everybody.
     while begin < len(data):
         end = data.find(b"\n", begin + _BLOCK) + 1 or len(data)
         block = data[begin:end]
-        if block.isascii() and not _DOUBT.search(block):
-            *ended, last = block.decode("ascii").split("\n")
-            yield from map(Line, count(number), [*ended, last] if last else ended)
-        else:
-            yield from _lines(file, number, block, found)
+        yield number, block
         number, begin = number + block.count(b"\n"), end
 
 
-def _lines(file: str, number: int, block: bytes, found: Findings) -> Iterator[Line]:
+def ascii_lines(block: bytes) -> list[str] | None:
+    """Split a block in which every character is printable ASCII or a tab; None for any other."""
+    if not block.isascii() or _DOUBT.search(block):
+        return None
+    texts = block.decode("ascii").split("\n")
+    if not texts[-1]:
+        texts.pop()
+    return texts
+
+
+def careful_lines(file: str, number: int, block: bytes, found: Findings) -> Iterator[Line]:
     """Look at every line of a block in which something is not plain."""
     *ended, last = block.split(b"\n")
     for offset, raw in enumerate(ended):

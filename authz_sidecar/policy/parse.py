@@ -9,12 +9,12 @@ from typing import Final
 from authz_sidecar.breath import breathe
 from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns, Places, cell, fits, where
-from authz_sidecar.policy.csvrows import Row, each
+from authz_sidecar.policy.csvrows import Row, each, each_or
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
-from authz_sidecar.policy.plainrows import LazyColumns, plain_rule
+from authz_sidecar.policy.plainrows import LazyColumns, PlainRules
 from authz_sidecar.policy.shape import OWN, Shape
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
@@ -65,17 +65,19 @@ def parse(
     whens = Whens(conditions, tools, found)
     places = LazyColumns(files)
     named = (POLICY, *sorted(name for name in files if name.startswith(FOLDER)))
-    read_rows = chain.from_iterable(each(name, files.get(name, b""), found, ends=True) for name in named)
-    if ROWS in files:
-        read_rows = chain(read_rows, read_stored(files[ROWS], found))
     sources = {name: data for name, data in files.items() if name.startswith(ENGINE_FOLDER)}
     shape = OWN if sources and MODEL not in files else read_model(MODEL, files.get(MODEL, b""), found)
+    stored = read_stored(files[ROWS], found) if ROWS in files else []
     if shape is not None and (plain or not shape.own):
-        said = parse_shaped(read_rows, shape, places, found, plain=plain)
+        odd = chain.from_iterable(each(name, files.get(name, b""), found, ends=True) for name in named)
+        said = parse_shaped(chain(odd, stored), shape, places, found, plain=plain)
         if lints is None or said.size <= lints:
             _warn_duplicates(said.rules, places, found)
     else:
-        rules, memberships = parse_rows(read_rows, places, found, whens, lints)
+        usual = chain.from_iterable(
+            each_or(PlainRules(name), name, files.get(name, b""), found, ends=True) for name in named
+        )
+        rules, memberships = parse_rows(chain(usual, stored), places, found, whens, lints)
         said = Rules(rules=rules, memberships=memberships)
     scopes = tables.parse_scopes(SCOPES, files[SCOPES], places, found) if SCOPES in files else ()
     tests = tables.parse_expectations(EXPECTATIONS, files[EXPECTATIONS], places, found) if EXPECTATIONS in files else ()
@@ -97,16 +99,15 @@ def parse_policy(
 
 
 def parse_rows(
-    rows: Iterable[Row], places: Columns, found: Findings, whens: Whens | None = None, lints: int | None = None
+    rows: Iterable[Row | Rule], places: Columns, found: Findings, whens: Whens | None = None, lints: int | None = None
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
-    """Turn rows of one or more files into rules and memberships."""
+    """Turn rows of one or more files, of which some are rules already, into rules and memberships."""
     rules: list[Rule] = []
     memberships: list[Membership] = []
     whens = whens or Whens(NONE, Tools(), found)
     for row in rows:
-        rule = plain_rule(row)
-        if rule is not None and isinstance(places, LazyColumns):
-            rules.append(rule)
+        if isinstance(row, Rule):  # as most are
+            rules.append(row)
             continue
         places[row.file, row.line] = row.columns
         match row.fields[0].text:

@@ -27,6 +27,11 @@ class Ends:
         self._line = 0
         self._until = 0.0
 
+    @property
+    def waiting(self) -> bool:
+        """Say whether an `# until` line waits for its row."""
+        return bool(self._line)
+
     def note(self, line: Line) -> None:
         """Look at a comment."""
         word = _WORD.match(line.text.strip(' \t",'))  # a spreadsheet may put quotes round it and commas behind
