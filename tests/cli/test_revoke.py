@@ -16,8 +16,8 @@ def test_a_token_from_standard_input_or_a_file_is_revoked(run: Run, ground: Play
     first, second = token(ground, "alice", jti="one"), token(ground, "alice", jti="two")
     said = run("revoke", "token", "-", "--reason", "stolen", "--config", ground.config, stdin=first.encode())
     assert (said.code, said.out.splitlines()[0].startswith("revoked  token one  of ")) == (0, True)
-    (tmp_path / "t").write_text(second + "\n")
-    told = json.loads(run("revoke", "token", tmp_path / "t", "--json", "--config", ground.config).out)
+    (tmp_path / "two.token").write_text(second + "\n")
+    told = json.loads(run("revoke", "token", tmp_path / "two.token", "--json", "--config", ground.config).out)
     assert (told["revocation"]["value"], told["revocation"]["kind"]) == ("two", "token")
     for text in (first, second):
         asked = run("check", "tools/call", "lookup_inventory", "--token-file", "-", "--config", ground.config,

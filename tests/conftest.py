@@ -1,0 +1,48 @@
+"""For every test: no token may stand in a file that it leaves or removes, or in anything that it printed or logged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authz_sidecar.tokens import mint
+from tests import canaries
+
+
+def pytest_configure() -> None:
+    """Remember every token that tests mint, and look into every folder before it is removed."""
+    original = mint.mint
+
+    def remembered(*given: Any, **named: Any) -> str:
+        return canaries.minted(original(*given, **named))
+
+    mint.mint = remembered
+    canaries.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Fail the test whose files or output hold a token."""
+    report: pytest.TestReport = yield
+    if call.when == "teardown":
+        home = getattr(item, "funcargs", {}).get("tmp_path")
+        canaries.note([home] if isinstance(home, Path) else [])
+        printed = [f"{name}: {said}" for name, text in report.sections if (said := canaries.in_bytes(text.encode()))]
+        found = [*canaries.taken(), *printed]
+        if found and report.passed:
+            report.outcome = "failed"
+            report.longrepr = "a token stands where none may be (tests/canaries.py):\n" + "\n".join(found)
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Look once more into all that is left, also by fixtures that outlive a test."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if hasattr(session.config, "workerinput") or factory is None:
+        return
+    canaries.note([factory.getbasetemp()])
+    if found := canaries.taken():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("a token stands where none may be (tests/canaries.py):\n" + "\n".join(found), red=True)
