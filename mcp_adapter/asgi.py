@@ -23,7 +23,7 @@ from mcp_adapter.refusal import INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, 
 from mcp_adapter.reply import Reply
 from mcp_adapter.sessions import Sessions
 from mcp_adapter.staying import Staying
-from mcp_adapter.streams import Streams
+from mcp_adapter.streams import Pace, Streams
 from mcp_adapter.unknown import Unknown
 
 _log: Final = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class AuthzMiddleware:
     `allowed_hosts` or `allowed_origins` are given, nothing else may stand in the header; pages of `cors_origins` may
     read the answers. `resource` and `authorization_servers` publish the metadata of RFC 9728. `denied` is how a final
     no is said: by 403, as the server speaks of what does not exist (`hide`), or by 200 with an error in it. `context`
-    gives facts about a connection for conditions. Raises `ValueError` for what cannot be meant.
+    gives facts about a connection for conditions. `pace` is how patient we are with streams. Raises `ValueError` for
+    what cannot be meant.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class AuthzMiddleware:
         context: Callable[[Scope], Mapping[str, str]] | None = None,
         client: Pdp | None = None,
         session_key: bytes | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Take the app and the settings; nothing is opened yet."""
         self._app = app
@@ -97,7 +99,7 @@ class AuthzMiddleware:
             gate=Gate(self._pdp, server),
             challenger=self._challenger,
             sessions=Sessions(server, session_key),
-            staying=Staying(Streams(self._pdp), self._challenger),
+            staying=Staying(Streams(self._pdp, pace=pace), self._challenger),
             max_body=max_body,
             unknown=Unknown(app) if denied == "hide" else None,
             context=context or (lambda scope: NO_CONTEXT),

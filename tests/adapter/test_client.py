@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from authz_sidecar.wire.authz_pb2_grpc import add_AuthorizationServiceServicer_to_server
 from mcp_adapter.client import SidecarClient
-from mcp_adapter.pdp import Fault, Item, Unanswered
+from mcp_adapter.pdp import Fault, Item, News, Unanswered
 from tests.adapter.fake_sidecar import REVISION, FakeSidecar, Table
 
 ASK = {"server": "ops", "request_id": "r"}
@@ -249,3 +249,115 @@ def test_plain_tcp_is_for_loopback(target, plain):
 def test_half_a_key_pair_is_refused(tmp_path):
     with pytest.raises(ValueError, match="belong together"):
         SidecarClient("h:1", cert=tmp_path / "cert.pem")
+
+
+async def test_where_nobody_answers_nobody_waits(run_dir, table):
+    run_dir.mkdir(mode=0o700)
+    asker = SidecarClient(f"unix:{run_dir}/authz.sock", timeout=5)
+    said = []
+    for _ in range(20):
+        with pytest.raises(Unanswered) as unanswered:
+            await asker.check("token-alice", Item(method="ping"), **ASK)
+        assert unanswered.value.fault is Fault.UNAVAILABLE
+        said.append(str(unanswered.value))
+    assert "was not asked" in said[-1]
+    assert "was not asked" not in said[0]
+    sidecar = await FakeSidecar(run_dir / "authz.sock", table).start()
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(Unanswered):
+                assert await asker.check("token-alice", Item(method="ping"), **ASK)
+                break
+            await asyncio.sleep(0.01)
+    await asker.close()
+    await sidecar.stop()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+    ],
+)
+async def test_nobody_can_keep_the_others_from_asking(asker, table, code):
+    table.fault = code
+    for number in range(30):
+        with pytest.raises(Unanswered):
+            await asker.check_batch("token-alice", [Item(method="ping")], server="ops", request_id=f"r{number}")
+    table.fault = None
+    assert await asker.check_batch("token-alice", [Item(method="ping")], **ASK)
+    assert len(table.asked) == 31
+
+
+async def test_slow_questions_do_not_keep_the_others_from_asking(sidecar, table):
+    never = asyncio.Event()
+    asker = SidecarClient(sidecar.target, timeout=0.02)
+    table.hold = never.wait
+    for number in range(8):
+        with pytest.raises(Unanswered) as unanswered:
+            await asker.check_batch("token-alice", [Item(method="ping")], server="ops", request_id=f"r{number}")
+        assert unanswered.value.fault is Fault.TIMEOUT
+        assert "was not asked" not in str(unanswered.value)
+    never.set()
+    table.hold = None
+    asker._timeout = 5
+    await asker.close()
+    assert await asker.check_batch("token-alice", [Item(method="ping")], **ASK)
+    await asker.close()
+
+
+async def test_a_transport_that_is_dead_without_a_word_is_found_out(run_dir):
+    """A server that takes connections, and speaks HTTP/2 no more than to greet."""
+    run_dir.mkdir(mode=0o700)
+
+    greeted = []
+
+    async def greet(reader, writer):
+        greeted.append(asyncio.current_task())
+        writer.write(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")  # SETTINGS
+        with suppress(ConnectionError):
+            while await reader.read(4096):
+                pass
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_unix_server(greet, run_dir / "authz.sock")
+    asker = SidecarClient(f"unix:{run_dir}/authz.sock", timeout=0.02)
+    said = ""
+    async with asyncio.timeout(10):
+        while "was not asked" not in said:
+            with pytest.raises(Unanswered) as unanswered:
+                await asker.check_batch("t", [Item(method="ping")], **ASK)
+            said = str(unanswered.value)
+    await asker.close()
+    await asyncio.wait(greeted, timeout=10)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_watching_tells_what_is_in_force_and_each_change(asker, table):
+    news = asker.watch()
+    async with asyncio.timeout(10):
+        assert await anext(news) == News(revision=REVISION, epoch=0)
+        await table.tell((REVISION, 1))
+        assert await anext(news) == News(revision=REVISION, epoch=1)
+        await table.tell(None)
+        with pytest.raises(Unanswered, match="ended"):
+            await anext(news)
+        with pytest.raises(Unanswered, match="older"):
+            await anext(asker.watch())
+
+
+async def test_who_watches_no_longer_holds_nothing(asker, table):
+    news = asker.watch()
+    async with asyncio.timeout(10):
+        await anext(news)
+        assert table.watches == 1
+        await news.aclose()
+        while table.watches:  # noqa: ASYNC110 - the fake has no event for it
+            await asyncio.sleep(0.001)

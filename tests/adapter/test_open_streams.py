@@ -1,0 +1,286 @@
+"""Streams that stay open are judged again: when something changes, when a token ends, and when nobody can tell."""
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from mcp_adapter.pdp import Fault, Unanswered
+from tests.adapter.bench import Lines
+from tests.adapter.open_streams import SOON, Held, Reader, Teller, guard, until
+
+CALL = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "echo", "arguments": {}}}
+
+
+@pytest.fixture
+async def teller() -> Teller:
+    return Teller()
+
+
+async def watched(teller: Teller) -> None:
+    """Wait until somebody watches, and was told the present state."""
+    await until(lambda: teller.watching > 0)
+
+
+async def asked(teller: Teller, times: int) -> None:
+    await until(lambda: len(teller.asked) >= times)
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        pytest.param("no_matching_rule", "no_matching_rule", id="the right is gone"),
+        pytest.param("denied_by_rule", "denied_by_rule", id="a rule denies"),
+        pytest.param("token_revoked", "token_revoked", id="the token is revoked"),
+        pytest.param("insufficient_scope", "insufficient_scope", id="a scope is needed now"),
+    ],
+)
+async def test_a_stream_ends_when_its_caller_may_not_have_it_any_more(teller: Teller, lines: Lines, reason, outcome):
+    server = Held()
+    reader = Reader(guard(server, teller, lines), "alice", None)
+    await reader.until(b"hello")
+    await watched(teller)
+    teller.reason["alice"] = reason
+    await teller.tell()
+    said = await reader.end()
+    assert said == b": hello\n\n"
+    assert reader.whole
+    assert server.alone.is_set()
+    assert (lines.last["outcome"], lines.last["status"], lines.last["reason"]) == ("ended", 200, outcome)
+    assert lines.last["who"]["subject"] == "alice"
+
+
+async def test_a_stream_goes_on_when_a_change_does_not_concern_it(teller: Teller, lines: Lines):
+    server = Held()
+    reader = Reader(guard(server, teller, lines), "alice", None)
+    await watched(teller)
+    await asked(teller, 2)
+    for times in range(3, 6):
+        await teller.tell()
+        await asked(teller, times)
+    server.more.put_nowait(b": still\n\n")
+    await reader.until(b"still")
+    await reader.leave()
+    assert lines.last["outcome"] == "aborted"
+
+
+async def test_a_request_whose_stream_ends_is_answered_by_an_error_with_its_id(teller: Teller, lines: Lines):
+    reader = Reader(guard(Held(), teller, lines), "alice", CALL)
+    await reader.until(b"hello")
+    await watched(teller)
+    teller.reason["alice"] = "token_revoked"
+    await teller.tell()
+    said = await reader.end()
+    last = said.removeprefix(b": hello\n\n").decode()
+    assert last.startswith("event: message\ndata: ")
+    assert last.endswith("\n\n")
+    answer = json.loads(last.split("data: ", 1)[1])
+    assert (answer["id"], answer["error"]["code"]) == (7, 40100)
+
+
+async def test_in_the_middle_of_an_event_nothing_of_ours_is_said(teller: Teller, lines: Lines):
+    reader = Reader(guard(Held(b"data: half"), teller, lines), "alice", CALL)
+    await reader.until(b"half")
+    await watched(teller)
+    teller.reason["alice"] = "token_revoked"
+    await teller.tell()
+    assert await reader.end() == b"data: half"
+    assert reader.whole
+
+
+async def test_nothing_of_the_server_follows_the_end(teller: Teller, lines: Lines):
+    server = Held()
+    server.stubborn = True
+    reader = Reader(guard(server, teller, lines), "alice", None)
+    await reader.until(b"hello")
+    await watched(teller)
+    teller.reason["alice"] = "denied_by_rule"
+    await teller.tell()
+    async with asyncio.timeout(10):
+        await server.alone.wait()
+    server.more.put_nowait(b"data: secret\n\n")
+    assert await reader.end() == b": hello\n\n"
+    assert server.cancelled.is_set()
+    assert lines.last["outcome"] == "ended"
+
+
+async def test_a_client_that_does_not_read_holds_up_neither_its_end_nor_the_others(teller: Teller, lines: Lines):
+    server = Held()
+    app = guard(server, teller, lines)
+    slow, other = Reader(app, "alice", None), Reader(app, "alice", None)
+    await slow.until(b"hello")
+    await other.until(b"hello")
+    await watched(teller)
+    await asked(teller, 4)
+    slow.reading.clear()
+    server.more.put_nowait(b": one\n\n")
+    server.more.put_nowait(b": two\n\n")
+    teller.reason["alice"] = "denied_by_rule"
+    await teller.tell()
+    await other.end()
+    await slow.end()
+    assert other.whole
+    assert not slow.whole
+    assert [event["outcome"] for event in lines.events] == ["ended", "ended"]
+    assert len(app._door.staying.streams) == 0
+
+
+async def test_a_stream_ends_with_its_token(teller: Teller, lines: Lines):
+    teller.expires_at = time.time() + 0.05
+    reader = Reader(guard(Held(), teller, lines), "alice", None)
+    await reader.until(b"hello")
+    teller.reason["alice"] = "token_expired"
+    await reader.end()
+    assert (lines.last["outcome"], lines.last["reason"]) == ("ended", "token_expired")
+
+
+async def test_a_token_that_counts_a_little_longer_is_asked_about_until_it_ends(teller: Teller, lines: Lines):
+    teller.expires_at = time.time() - 1  # within the leeway of the verifier
+    reader = Reader(guard(Held(), teller, lines), "alice", None)
+    await asked(teller, 5)
+    assert not reader.task.done()
+    teller.reason["alice"] = "token_expired"
+    await reader.end()
+    assert lines.last["reason"] == "token_expired"
+
+
+async def test_a_token_whose_end_is_not_known_is_asked_about_now_and_then(teller: Teller, lines: Lines):
+    teller.expires_at = 0
+    reader = Reader(guard(Held(), teller, lines, replace(SOON, poll=0.02)), "alice", None)
+    await asked(teller, 5)
+    teller.reason["alice"] = "token_inactive"
+    await reader.end()
+    assert lines.last["reason"] == "token_inactive"
+
+
+@pytest.mark.parametrize(
+    ("doubt", "expires_in", "ends"),
+    [
+        pytest.param(30, 100, False, id="for a while"),
+        pytest.param(0, 100, True, id="not for long"),
+        pytest.param(30, -1, True, id="never past the end of the token"),
+    ],
+)
+async def test_without_an_answer_a_stream_goes_on(teller: Teller, lines: Lines, doubt, expires_in, ends):
+    reader = Reader(guard(Held(), teller, lines, replace(SOON, doubt=doubt)), "alice", None)
+    await reader.until(b"hello")
+    await watched(teller)
+    await asked(teller, 2)
+    teller.expires_at = time.time() + expires_in
+    await teller.tell()
+    await asked(teller, 3)
+    teller.fault = Unanswered(Fault.UNAVAILABLE, "down")
+    await teller.tell()
+    await asked(teller, 6 if not ends else 4)
+    if ends:
+        await reader.end()
+        assert (lines.last["outcome"], lines.last["reason"]) == ("ended", "unavailable")
+        return
+    assert not reader.task.done()
+    teller.fault = None
+    await asked(teller, len(teller.asked) + 1)
+    await reader.leave()
+    assert lines.last["outcome"] == "aborted"
+
+
+async def test_what_cannot_be_judged_for_a_fault_of_ours_does_not_go_on(teller: Teller, lines: Lines):
+    reader = Reader(guard(Held(), teller, lines), "alice", None)
+    await reader.until(b"hello")
+    await watched(teller)
+    teller.fault = ZeroDivisionError()
+    await teller.tell()
+    await reader.end()
+    assert (lines.last["outcome"], lines.last["reason"]) == ("ended", "internal")
+
+
+async def test_where_nobody_tells_of_changes_streams_are_asked_about_now_and_then(teller: Teller, lines: Lines):
+    teller.deaf = True
+    reader = Reader(guard(Held(), teller, lines, replace(SOON, poll=0.02)), "alice", None)
+    await asked(teller, 3)
+    assert teller.watched > 1
+    teller.reason["alice"] = "denied_by_rule"
+    await reader.end()
+    assert lines.last["outcome"] == "ended"
+
+
+async def test_a_decision_point_that_cannot_be_watched_is_asked(teller: Teller, lines: Lines):
+    class Plain:
+        check, check_batch, close = teller.check, teller.check_batch, teller.close
+
+    reader = Reader(guard(Held(), Plain(), lines, replace(SOON, poll=0.02)), "alice", None)  # type: ignore[arg-type]
+    await asked(teller, 3)
+    teller.reason["alice"] = "denied_by_rule"
+    await reader.end()
+
+
+async def test_a_subscription_that_breaks_is_made_again_and_missed_nothing(teller: Teller, lines: Lines):
+    reader = Reader(guard(Held(), teller, lines), "alice", None)
+    await watched(teller)
+    await asked(teller, 2)
+    teller.reason["alice"] = "token_revoked"  # while nobody is told
+    await teller.cut()
+    await reader.end()
+    assert lines.last["reason"] == "token_revoked"
+    assert teller.watched == 2
+
+
+async def test_all_streams_share_one_subscription_that_ends_with_the_last(teller: Teller, lines: Lines):
+    app = guard(Held(), teller, lines)
+    readers = [Reader(app, who, None) for who in ("alice", "bob") * 20]
+    for reader in readers:
+        await reader.until(b"hello")
+    await asked(teller, 80)
+    assert (teller.watched, teller.watching) == (1, 1)
+    teller.reason["bob"] = "denied_by_rule"
+    await teller.tell()
+    for reader in readers[1::2]:
+        await reader.end()
+    assert not any(reader.task.done() for reader in readers[::2])
+    for reader in readers[::2]:
+        await reader.leave()
+    await until(lambda: not teller.watching)
+    assert len(app._door.staying.streams) == 0
+
+
+async def test_a_stream_judged_after_the_last_news_is_not_judged_again(teller: Teller, lines: Lines):
+    app = guard(Held(), teller, lines)
+    first = Reader(app, "alice", None)
+    await watched(teller)
+    await asked(teller, 2)
+    second = Reader(app, "bob", None)
+    await second.until(b"hello")
+    await until(lambda: len(app._door.staying.streams) == 2)
+    assert teller.asked == ["alice", "alice", "bob"]
+    await first.leave()
+    await second.leave()
+
+
+async def test_an_answer_that_is_soon_over_is_not_held(teller: Teller, lines: Lines):
+    app = guard(Held(), teller, lines, replace(SOON, settle=30))
+    reader = Reader(app, "alice", CALL)
+    await reader.until(b"hello")
+    assert len(app._door.staying.streams) == 0
+    await reader.leave()
+    assert teller.watched == 0
+
+
+async def test_where_the_operator_only_watches_streams_go_on(teller: Teller, lines: Lines):
+    teller.observe = True
+    reader = Reader(guard(Held(), teller, lines), "alice", None)
+    await watched(teller)
+    teller.reason["alice"] = "denied_by_rule"
+    await teller.tell()
+    await asked(teller, 3)
+    assert not reader.task.done()
+    await reader.leave()
+
+
+async def test_a_timeout_of_the_servers_own_is_its_own(teller: Teller, lines: Lines):
+    async def server(scope, receive, send):
+        raise TimeoutError
+
+    reader = Reader(guard(server, teller, lines), "alice", CALL)
+    with pytest.raises(TimeoutError):
+        await reader.end()
