@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
+from authz_sidecar.engines.agree import agree
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
 from authz_sidecar.ports import CompiledPolicy, PolicyEngine
-from authz_sidecar.rules import Membership, Rule, Rules, Verdict
+from authz_sidecar.rules import Rule, Rules, Verdict
 
 Mode = Literal["all", "any", "first"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
@@ -42,6 +43,8 @@ class ComposedPolicy:
         denies = _once(rule for one in verdicts for rule in one.denies)
         if self._mode == "all" and not all(one.allows for one in verdicts):
             return Verdict(denies=denies)
+        if self._mode == "all":
+            return Verdict(allows=_once(agree([one.allows for one in verdicts])), denies=denies)
         return Verdict(allows=_once(rule for one in verdicts for rule in one.allows), denies=denies)
 
 
@@ -59,7 +62,7 @@ class ComposedEngine:
 
     def compile(self, rules: Rules) -> ComposedPolicy:
         """Compile for each; raises `PolicyProblems` with what any of them cannot mean."""
-        problems: list[Problem] = list(_not_together(rules)) if self._mode == "all" else []
+        problems: list[Problem] = []
         policies: list[CompiledPolicy] = []
         for engine in self._engines:
             try:
@@ -81,14 +84,6 @@ def _files(engine: PolicyEngine) -> tuple[str, ...]:
 def _for(engine: PolicyEngine, rules: Rules) -> Rules:
     """Leave the p rows to the engines that read them."""
     return replace(rules, rules=(), foreign=None) if _files(engine) else rules
-
-
-def _not_together(rules: Rules) -> list[Problem]:
-    """Report rows whose word is not the last one: one that falls away later would leave the yes of another engine."""
-    message = "a row with a condition or an end cannot be part of `all`, since another engine's yes would outlive it"
-    rows: list[Rule | Membership] = [rule for rule in rules.rules if rule.when is not None or rule.until is not None]
-    rows += [row for row in rules.memberships if row.until is not None]
-    return [Problem(row.source, row.line, 0, "not-together", message) for row in rows]
 
 
 def _once(rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -64,7 +64,14 @@ def ending(rules: Rules) -> tuple[Rule | Membership, ...]:
 
 
 def check_ends(rules: Rules, found: Findings) -> None:
-    """Report an end where none can be: on a `g2` row, whose tools may be reached by other ways."""
+    """Report an end where none can be: on a `g2` row, whose tools may be reached by other ways.
+
+    And on a `g` row beside an engine's own files: by which membership a policy there allows only that engine knows.
+    """
+    for row in rules.memberships if rules.sources else ():
+        if row.until is not None:
+            message = "a membership cannot end beside engine.d, whose policies would go on; remove the row in time"
+            found.error(row.source, row.line, 0, "bad-until", message)
     for row in rules.tool_groups:
         if row.until is not None:
             found.error(

@@ -159,17 +159,3 @@ def test_a_model_that_only_casbin_reads_needs_casbin_for_all_rows() -> None:
         ComposedEngine("x", "any", [casbin, mine]).compile(rules)
     assert mine.given is not None
     assert mine.given.foreign is None
-
-
-def test_rows_that_may_fall_away_later_cannot_be_part_of_all() -> None:
-    policy = rows(("user:ann", "ops", "call", "x", "allow"), ("user:ann", "role:a"))
-    ending = replace(
-        policy,
-        rules=(replace(policy.rules[0], until=1.0),),
-        memberships=(replace(policy.memberships[0], until=1.0),),
-    )
-    both = [PlainEngine(), PlainEngine()]
-    with pytest.raises(PolicyProblems) as caught:
-        ComposedEngine("all:x", "all", both).compile(ending)
-    assert [problem.line for problem in caught.value.problems] == [1, 2]
-    ComposedEngine("any:x", "any", both).compile(ending)

@@ -152,3 +152,11 @@ def test_a_role_on_a_server_that_nobody_configured_is_an_error(tmp_path: Path) -
     assert str(problem) == (
         "policy.csv:2:20: no configured server is called `ops-asistant`, did you mean `ops-assistant`"
     )
+
+
+def test_a_membership_cannot_end_beside_files_that_only_an_engine_reads(tmp_path: Path) -> None:
+    rows = "g, user:a, role:r\n# until 2026-01-31\ng, user:b, role:r\n"
+    write(tmp_path / "engine.d", {"a.mine": "permit"})
+    write(tmp_path, {"policy.csv": rows})
+    report = checked(tmp_path, Minding())
+    assert [(one.line, one.code) for one in report.problems] == [(3, "bad-until")]
