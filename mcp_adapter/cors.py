@@ -33,10 +33,11 @@ class Cors:
         if not self.origins:
             return send
         origin = self._origin(scope)
+        ours = scope["method"] == "OPTIONS"  # it goes no further
 
         async def say(event: Event) -> None:
             if event["type"] == "http.response.start":
-                kept = [pair for pair in event.get("headers", ()) if not bytes(pair[0]).lower().startswith(b"access-")]
+                kept = [pair for pair in event.get("headers", ()) if ours or not _is_word(pair[0])]
                 event = {**event, "headers": [*kept, *_allowing(origin)]}
             await send(event)
 
@@ -62,6 +63,10 @@ class Cors:
     def _origin(self, scope: Scope) -> bytes:
         found = _values(scope, b"origin")
         return found[0] if len(found) == 1 and found[0].decode("latin-1") in self.origins else b""
+
+
+def _is_word(name: bytes) -> bool:
+    return bytes(name).lower().startswith(b"access-control-")
 
 
 def _allowing(origin: bytes) -> list[tuple[bytes, bytes]]:
