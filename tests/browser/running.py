@@ -11,8 +11,11 @@ from typing import Any, Final, TypeVar
 
 import uvicorn
 
-from tests.oauth_people.house import House, house
+from authz_sidecar.oauth.client import Client, Origin
+from tests.oauth_people.house import House, house, query
 
+DESK: Final = "desk-tool"
+TEAM: Final = "team"
 WAIT: Final = 10.0
 T = TypeVar("T")
 
@@ -29,6 +32,14 @@ class Running:
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something in the server's thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(WAIT)
+
+    def ask(self, **parameters: str) -> str:
+        """Spell the URL by which the client asks for something."""
+        return f"{self.url}/authorize?{query(**{'client_id': DESK, 'redirect_uri': self.callback, **parameters})}"
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass at the server."""
+        self.house.clock.now += seconds
 
 
 class _Server(uvicorn.Server):
@@ -91,6 +102,8 @@ async def _serve(folder: Path, found: list[Running], up: threading.Event, stop: 
             tasks = [asyncio.create_task(one.serve([at])) for one, at in zip(servers, (own, client), strict=True)]
             async with asyncio.timeout(WAIT):
                 await both.wait()
+            for one in _clients(made, callback):
+                made.known.clients[one.id] = one
             found.append(Running(url=url, callback=callback, house=made, loop=asyncio.get_running_loop()))
             up.set()
             await asyncio.to_thread(stop.wait)
@@ -101,6 +114,15 @@ async def _serve(folder: Path, found: list[Running], up: threading.Event, stop: 
     finally:
         own.close()
         client.close()
+
+
+def _clients(made: House, callback: str) -> list[Client]:
+    """Give one that registered itself a moment ago, and one that the operator set up."""
+    began = made.clock.now - 300
+    return [
+        Client(id=DESK, origin=Origin.REGISTERED, name="Desk Tool", redirect_uris=(callback,), created_at=began),
+        Client(id=TEAM, origin=Origin.CONFIGURED, name="Team Assistant", redirect_uris=("https://team.example/back",)),
+    ]
 
 
 def _port() -> socket.socket:

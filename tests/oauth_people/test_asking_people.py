@@ -113,16 +113,20 @@ async def test_the_port_of_an_app_on_this_computer_may_change(browser: Browser) 
         pytest.param("https://tool.example/client.json", "", ["published by"], id="a document, on the web"),
         pytest.param("desktop", CALLBACK, ["runs on this computer"], id="loopback"),
         pytest.param("phone", "", ["app on this device", "com.example.app:"], id="a scheme of its own"),
-        pytest.param(
-            "registered-1", CALLBACK, ["runs on this computer", "Nobody has checked"], id="registered itself"
-        ),
+        pytest.param("registered-1", CALLBACK, ["runs on this computer", "Nobody has checked"], id="registered itself"),
     ],
 )
 async def test_the_page_warns_of_clients_that_nobody_vouches_for(
     browser: Browser, client_id: str, redirect_uri: str, warnings: list[str]
 ) -> None:
     page = await browser.log_in(await browser.ask(client_id=client_id, redirect_uri=redirect_uri))
-    for words in ("runs on this computer", "app on this device", "com.example.app:", "Nobody has checked", "published by"):
+    for words in (
+        "runs on this computer",
+        "app on this device",
+        "com.example.app:",
+        "Nobody has checked",
+        "published by",
+    ):
         assert (words in page.text) is (words in warnings), words
 
 
@@ -294,5 +298,3 @@ async def test_roles_and_groups_are_those_of_the_moment(server: House) -> None:
 )
 def test_a_login_satisfies_what_asked_for_it(query: str, left: str) -> None:
     assert after_login(query) == left
-
-

@@ -42,9 +42,7 @@ SHOWN = [action for action in TYPED if action != "/account/sessions"]
 
 @pytest.mark.parametrize("action", TYPED)
 @pytest.mark.parametrize("given", ["missing", "empty", "wrong", "foreign"])
-async def test_a_form_without_our_token_is_refused(
-    server: House, browser: Browser, action: str, given: str
-) -> None:
+async def test_a_form_without_our_token_is_refused(server: House, browser: Browser, action: str, given: str) -> None:
     page = await _page(browser, action)
     token = {"empty": "", "wrong": "0" * 64, "foreign": "", "missing": ""}[given]
     if given == "foreign":
