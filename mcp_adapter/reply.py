@@ -162,25 +162,32 @@ class Reply:
         await self._out({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _stream(self, filtering: Filter, events: Events, body: bytes, *, more: bool) -> None:
-        for block in events.feed(body):
-            await self._block(filtering, block)
-        if not more:
-            for block in events.end():
-                await self._block(filtering, block)
-            await self._out({"type": "http.response.body", "body": b"", "more_body": False})
+        """Send in one piece what one piece completed, and what could be filtered before something could not."""
+        out = bytearray()
+        try:
+            for block in events.feed(body):
+                out += await self._block(filtering, block)
+            if not more:
+                for block in events.end():
+                    out += await self._block(filtering, block)
+        except (Unanswered, Unreadable, TooLong):
+            if out:
+                await self._out({"type": "http.response.body", "body": bytes(out), "more_body": True})
+            raise
+        if out or not more:
+            await self._out({"type": "http.response.body", "body": bytes(out), "more_body": more})
 
-    async def _block(self, filtering: Filter, block: Block) -> None:
-        out = block.raw
-        if block.data:
-            try:
-                data = await filtering.payload(block.data)
-            except Unreadable:
-                if block.event == "message":
-                    raise
-            else:
-                out = block.raw if data == block.data else block.saying(data)
-                self._count(filtering)
-        await self._out({"type": "http.response.body", "body": out, "more_body": True})
+    async def _block(self, filtering: Filter, block: Block) -> bytes:
+        if not block.data:
+            return block.raw
+        try:
+            data = await filtering.payload(block.data)
+        except Unreadable:
+            if block.event == "message":
+                raise
+            return block.raw
+        self._count(filtering)
+        return block.raw if data == block.data else block.saying(data)
 
     async def _give_up(self, error: Exception) -> None:
         """Close, with an error in place of what could not be filtered."""
