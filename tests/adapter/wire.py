@@ -18,13 +18,14 @@ MIRRORED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"
 class Caller:
     """One client; `open` begins a session in the old era."""
 
-    def __init__(self, url: str, name: str, *, modern: bool) -> None:
+    def __init__(self, url: str, name: str, *, modern: bool, **headers: str) -> None:
         self.url, self.modern = f"{url}/mcp", modern
         self.http = httpx2.AsyncClient(timeout=10)
         self.headers = {
             "authorization": f"Bearer token-{name}",
             "accept": "application/json, text/event-stream",
             "content-type": "application/json",
+            **headers,
         }
 
     async def __aenter__(self) -> Self:
