@@ -76,14 +76,21 @@ class Standing:
 @contextmanager
 def sidecar() -> Iterator[Playground]:
     """Run a sidecar that lets alice `echo`, and `get-sum` with a scope; nobody may do anything else."""
+    with sidecar_process() as (ground, _):
+        yield ground
+
+
+@contextmanager
+def sidecar_process() -> Iterator[tuple[Playground, int]]:
+    """Run that sidecar, and give its process, too."""
     with grounds.playground() as ground:
         config = ground.config.read_text()
         ground.config.write_text(config.replace('name = "ops-assistant"', f'name = "{SERVER}"'))
         for name, text in (("policy.csv", _POLICY), ("scopes.csv", _SCOPES)):
             (ground.policies / name).write_text(text)
         (ground.policies / "expectations.csv").unlink()
-        with processes.sidecar(ground):
-            yield ground
+        with processes.sidecar(ground) as process:
+            yield ground, process.pid
 
 
 @contextmanager
@@ -102,9 +109,14 @@ def gateway(
     server = everything(directory) if python is None else _python(directory, kind, python())
     with server as (upstream, ran):
         config = directory / "gateway.toml"
-        config.write_text(_GATEWAY.format(port=free_port(), sidecar=sidecar, upstream=upstream, denied=denied))
+        config.write_text(gateway_config(free_port(), sidecar, upstream, denied))
         with gateway_process(config) as (_, url, _status):
             yield Standing(url=f"{url}/mcp", audit=directory / "audit.jsonl", ran=ran, soft=denied == "200")
+
+
+def gateway_config(port: int, sidecar: str, upstream: str, denied: str = "403") -> str:
+    """Give the configuration of a gateway before one server."""
+    return _GATEWAY.format(port=port, sidecar=sidecar, upstream=upstream, denied=denied)
 
 
 @contextmanager
@@ -128,12 +140,19 @@ def everything(directory: Path) -> Iterator[tuple[str, None]]:
 
 
 @contextmanager
-def serving(command: Sequence[str], log: Path, port: int, more: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a server until the block ends; it is up when its port takes connections."""
+def serving(
+    command: Sequence[str],
+    log: Path,
+    port: int,
+    more: Mapping[str, str] | None = None,
+    *,
+    directory: Path = environments.ROOT,
+) -> Iterator[int]:
+    """Run a server until the block ends; it is up when its port takes connections. Gives its process."""
     with log.open("wb") as output:
         running = subprocess.Popen(
             command,
-            cwd=environments.ROOT,
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -141,7 +160,7 @@ def serving(command: Sequence[str], log: Path, port: int, more: Mapping[str, str
         )
     try:
         _up(running, port, log)
-        yield
+        yield running.pid
     finally:
         running.terminate()
         try:
