@@ -26,6 +26,7 @@ from authz_sidecar.tokens.revocation_share import SharedStore, StoreUnreachable
 
 _KEYS_FOR = 300.0
 _DOCUMENT_LARGEST = 65_536
+_FILE = "sqlite:///"
 
 
 def settings(config: Config) -> Settings:
@@ -98,7 +99,10 @@ def store(config: Config) -> Store:
         password = None if secret is None else secret.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{secret}: cannot read the password of the database") from None
-    return Store(given.database or f"sqlite:///{folder(config) / 'oauth.db'}", password=password)
+    url = given.database or f"sqlite:///{folder(config) / 'oauth.db'}"
+    if url.startswith(_FILE):
+        url = f"{_FILE}{config.at(url.removeprefix(_FILE))}"
+    return Store(url, password=password)
 
 
 def targets(config: Config) -> dict[str, "RemoteRevokes | SharedRevokes"]:

@@ -108,7 +108,9 @@ class Core:
         endpoints: dict[str, Endpoint] = {
             "token": TokenEndpoint(authentication=authentication, registry=self.registry, flows=flows),
             "revoke": RevocationEndpoint(authentication=authentication, grants=self.grants, tokens=self.tokens),
-            "introspect": IntrospectionEndpoint(authentication=authentication, tokens=self.tokens),
+            "introspect": IntrospectionEndpoint(
+                authentication=authentication, tokens=self.tokens, clients=self.registry, people=people
+            ),
         }
         if self.settings.registration:
             endpoints["register"] = Registration(settings=self.settings, registry=self.registry, clock=self._clock)

@@ -24,7 +24,7 @@ _BY: Final = "authz-sidecar oauth"
 
 
 class Outbox:
-    """Tells every target everything, in order, at least once; to hear a revocation twice changes nothing."""
+    """Tells every target everything, at least once; to hear a revocation twice changes nothing."""
 
     def __init__(self, *, store: Store, issuer: str, targets: Mapping[str, Revokes], clock: Clock) -> None:
         """Take the targets by name; with none, nothing is kept."""
@@ -33,7 +33,7 @@ class Outbox:
         self._targets = targets
         self._clock = clock
         self._log = structlog.stdlib.get_logger("authz_sidecar.oauth")
-        self._turns = {name: asyncio.Lock() for name in targets}  # INVARIANT: one teller for each target, in order
+        self._turns = {name: asyncio.Lock() for name in targets}  # INVARIANT: one teller for each target
 
     async def add(
         self,

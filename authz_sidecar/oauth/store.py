@@ -78,8 +78,10 @@ def _read(text: str, password: str | None) -> URL:
         raise ConfigError(f"`oauth.database`: `{url.drivername}` is not supported, use `sqlite` or `postgresql`")
     if url.password is not None:
         raise ConfigError("`oauth.database`: holds a password; put it into a file that `database_password_file` names")
+    if driver == _DRIVERS["sqlite"] and (url.host or url.database in (None, "", ":memory:")):
+        raise ConfigError("`oauth.database`: expected `sqlite:///FILE`, a file that outlives us")
     url = url.set(drivername=driver)
-    return url.set(password=password) if password else url
+    return url.set(password=password) if password and driver != _DRIVERS["sqlite"] else url
 
 
 def _engine(url: URL) -> AsyncEngine:
