@@ -7,6 +7,8 @@ from contextlib import suppress
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Final
 
+from mcp_adapter.stdio.pipes import Readable, Writable, reading, writing
+
 _OURS: Final = "AUTHZ_"
 _BY_SIGNAL: Final = 128
 
@@ -28,41 +30,35 @@ def without_ours(environment: Mapping[str, str]) -> dict[str, str]:
 class Child:
     """A running server, with all that it started, in a process group of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, patience: float) -> None:
-        """Take the process, and the seconds that it gets after each request to end."""
+    def __init__(
+        self, process: asyncio.subprocess.Process, stdin: Writable, stdout: Readable, *, patience: float
+    ) -> None:
+        """Take the process with our ends of its pipes, and the seconds that it gets after each request to end."""
         self._process = process
+        self.stdin: Final = stdin
+        self.stdout: Final = stdout
         self._patience = patience
         self._ending: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, command: Sequence[str], *, patience: float = 5.0) -> "Child":
         """Run the command; standard error is ours. Raises `CannotStart`."""
+        # Pipes of our own: asyncio's would not say that the server has ended while something that it started lives.
+        its_input, our_output = os.pipe()
+        our_input, its_output = os.pipe()
         try:
             # A group of its own: a terminal's Ctrl-C comes from us alone, and ends also what a launcher has started.
             process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=without_ours(os.environ),
-                process_group=0,
+                *command, stdin=its_input, stdout=its_output, env=without_ours(os.environ), process_group=0
             )
+            return cls(process, await writing(our_output), await reading(our_input), patience=patience)
         except FileNotFoundError:
             raise CannotStart(f"`{command[0]}`: no such command", 127) from None
         except OSError as error:
             raise CannotStart(f"`{command[0]}`: {error.strerror}", 126) from None
-        return cls(process, patience=patience)
-
-    @property
-    def stdin(self) -> asyncio.StreamWriter:
-        """Where the server reads."""
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for
-        return self._process.stdin
-
-    @property
-    def stdout(self) -> asyncio.StreamReader:
-        """Where the server writes."""
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        return self._process.stdout
+        finally:
+            for descriptor in (its_input, our_output, our_input, its_output):
+                os.close(descriptor)  # those that are used were handed on
 
     def hear(self, number: Signals) -> None:
         """Hand on a signal; a server that ignores it is ended all the same."""
