@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+import structlog
 from starlette.responses import Response
 
 from authz_sidecar.oauth.grants import Grants
@@ -17,6 +18,7 @@ from authz_sidecar.oauth.people.sessions import Session, Sessions
 from authz_sidecar.oauth.people.visit import Visit
 from authz_sidecar.oauth.settings import Settings
 
+_log: Final = structlog.stdlib.get_logger("authz_sidecar.oauth")
 PURPOSE: Final = "account"
 DONE: Final = ("withdrawn", "ended", "others")
 
@@ -74,7 +76,8 @@ class AccountPages:
         """Forget what was agreed to with a client, and revoke every grant of it; the sidecars are told."""
         # Forgotten first: a grant that is asked for in between has to be agreed to again.
         await self._consents.forget(session.account, client_id)
-        await self._grants.revoke_all(session.account, "withdrawn", client_id=client_id)
+        revoked = await self._grants.revoke_all(session.account, "withdrawn", client_id=client_id)
+        _log.info("consent_withdrawn", account=session.account, client=client_id, grants=revoked)
         return "withdrawn"
 
     async def end(self, visit: Visit, session: Session, name: str) -> str:

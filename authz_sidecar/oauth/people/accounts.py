@@ -83,6 +83,8 @@ class Accounts:
 
     async def lock(self, name: str) -> Lock | None:
         """Give the account with its hash, disabled or not, or None."""
+        if not _NAME.fullmatch(name):
+            return None
         async with self._store.read() as db:
             row = (await db.execute(select(accounts).where(accounts.c.name == name))).mappings().first()
         return Lock(account=_account(row), hash=row["password"]) if row else None

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+import structlog
+
 from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.client import Origin
 from authz_sidecar.oauth.errors import ConsentRequired, LoginRequired
@@ -12,6 +14,7 @@ from authz_sidecar.oauth.people.consents import Asked, Consents
 from authz_sidecar.oauth.people.sessions import Session
 from authz_sidecar.ports import Clock
 
+_log: Final = structlog.stdlib.get_logger("authz_sidecar.oauth")
 _LOGIN: Final = frozenset({"login", "select_account"})
 
 
@@ -79,7 +82,13 @@ class Asking:
         account = await self._accounts.find(session.account)
         assert account is not None  # noqa: S101 - a session has an account, which is never deleted
         await self._consents.remember(about(account, request), request.scopes, client_name=request.client.title)
+        _log.info("consent", **_named(session, request))
         return await self._authorizations.issue_code(request, account.name, request.scopes, auth_time=session.auth_time)
+
+    def decline(self, session: Session, request: AuthorizationRequest) -> str:
+        """Give the URL that tells the client no."""
+        _log.info("consent_declined", **_named(session, request))
+        return self._authorizations.refuse(request)
 
     def stale(self, session: Session, request: AuthorizationRequest) -> bool:
         """Say whether the client wants a login that is newer than this one (OpenID Connect Core section 3.1.2.1)."""
@@ -109,6 +118,15 @@ def after_login(query: str) -> str:
         elif name != "max_age":
             kept.append((name, value))
     return urlencode(kept)
+
+
+def _named(session: Session, request: AuthorizationRequest) -> dict[str, object]:
+    return {
+        "account": session.account,
+        "client": request.client.id,
+        "resource": request.resource.uri,
+        "scopes": request.scopes,
+    }
 
 
 def _impersonable(request: AuthorizationRequest) -> bool:

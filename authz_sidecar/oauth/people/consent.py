@@ -1,5 +1,7 @@
 """The consent page."""
 
+from typing import Final
+
 from starlette.responses import Response
 
 from authz_sidecar.oauth.authorize import AuthorizationRequest
@@ -11,7 +13,7 @@ from authz_sidecar.oauth.people.pages import Pages, initial, plain
 from authz_sidecar.oauth.people.visit import Visit
 from authz_sidecar.oauth.settings import Settings
 
-PURPOSE = "consent"
+PURPOSE: Final = "consent"
 
 
 class ConsentPages:

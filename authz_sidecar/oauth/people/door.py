@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import assert_never
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -97,6 +98,8 @@ class People:
                 return self._visits.dress(self._consent.page(visit, request, needs), http, visit)
             case Leaves(location=location):
                 return RedirectResponse(location, status_code=303, headers=headers.PAGE)
+            case never:
+                assert_never(never)
 
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         """Say that a request cannot be answered; no redirect, and no link that the request could choose."""

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-LARGEST: Final = 32_768
+LARGEST: Final = 65_536
 """Bytes of a form; it carries an authorization request whose scopes may be many."""
 _MOST: Final = 24
 
@@ -36,6 +36,7 @@ async def read(request: Request) -> Mapping[str, str]:
     except ValueError:
         raise NotAForm from None
     fields = dict(pairs)
-    if len(fields) != len(pairs):
+    # No form of ours has a NUL, and databases differ in what they do with one.
+    if len(fields) != len(pairs) or "\0" in "".join(fields.values()):
         raise NotAForm
     return fields

@@ -1,7 +1,9 @@
 """The login page."""
 
 from math import ceil
+from typing import Final
 
+import structlog
 from starlette.responses import Response
 
 from authz_sidecar.oauth.authorize import AuthorizationRequest
@@ -15,7 +17,9 @@ from authz_sidecar.oauth.people.throttle import Throttle
 from authz_sidecar.oauth.people.visit import Visit
 from authz_sidecar.oauth.settings import Settings
 
-PURPOSE = "login"
+PURPOSE: Final = "login"
+
+_log: Final = structlog.stdlib.get_logger("authz_sidecar.oauth")
 
 
 class Refused(Exception):
@@ -93,8 +97,11 @@ class Logins:
             self._throttle.give_back(name, address)
             raise Refused("busy", 503) from None
         if lock is None or not checked or lock.account.disabled:
+            # A name that nobody has may be a password in the wrong field, so it is not written down.
+            _log.warning("login_refused", account=lock.account.name if lock else None, address=address)
             raise Refused("wrong", 422)
         self._throttle.give_back(name, address)
+        _log.info("login", account=name, address=address)
         if checked.rehashed:
             await self._accounts.rehash(name, lock.hash, checked.rehashed)
         return lock.account

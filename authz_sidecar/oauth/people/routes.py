@@ -116,7 +116,7 @@ class Routes:
                 # A second click comes here too: the first one's code is never delivered, and ends within a minute.
                 return self._leaving(visit, await self._asking.allow(visit.session, request))
             case "decline":
-                return self._leaving(visit, self._authorizations.refuse(request))
+                return self._leaving(visit, self._asking.decline(visit.session, request))
             case _:
                 raise Foreign
 

@@ -71,7 +71,7 @@ class Visits:
         """Read a form that was sent from a page of ours; raises `Foreign`. Its CSRF token has still to be compared."""
         origin, site = http.headers.get("origin", "null"), http.headers.get("sec-fetch-site", "same-origin")
         # A page without referrer sends `Origin: null` with its own forms, so that says nothing.
-        if origin not in ("null", self._origin) or site != "same-origin":
+        if origin not in ("null", self._origin) or site not in ("same-origin", "none"):
             raise Foreign
         try:
             return dict(await forms.read(http))
