@@ -86,10 +86,11 @@ class IndexPolicy:
         self._rules: Final = rules.rules
         self._names: Final = Names(rules)
         self._groups: Final = bool(rules.tool_groups)
-        self._literal: Final[dict[tuple[str, str, str], Tools | list[int]]] = {}
+        self._literal: Final[dict[tuple[str, str, str], Tools | list[int] | int]] = {}
         """For subjects, servers and methods that are all literals, as most are: found by one look-up.
 
-        A few places stay a list until somebody asks; most are never asked about, and tables take time and room.
+        One place, or a list of a few, stays that until somebody asks; most are never asked about, and tables take time
+        and room.
         """
         self._patterns: Final = self._build()
         self._tables: Final = Memory[tuple[frozenset[str], str, str], tuple[Tools, ...]]()
@@ -140,8 +141,9 @@ class IndexPolicy:
         found: list[Tools] = []
         for name in names:
             table = self._literal.get((name, server, method))
-            if isinstance(table, list):
-                table = self._literal[name, server, method] = _tools(self._rules, table)
+            if isinstance(table, list | int):
+                places = table if isinstance(table, list) else [table]
+                table = self._literal[name, server, method] = _tools(self._rules, places)
             if table is not None:
                 found.append(table)
         if self._patterns is not None:
@@ -159,17 +161,25 @@ class IndexPolicy:
         rules = self._rules
         literal: dict[tuple[str, str, str], Any] = self._literal
         others: list[int] = []
+        large: list[tuple[str, str, str]] = []
         for place, rule in enumerate(rules):
             breathe()
             subject, server, method = rule.subject, rule.server, rule.method
             if subject.prefix or server.prefix or method.prefix:
                 others.append(place)
+                continue
+            key = subject.text, server.text, method.text
+            known = literal.get(key)
+            if known is None:
+                literal[key] = place
+            elif isinstance(known, int):
+                literal[key] = [known, place]
             else:
-                literal.setdefault((subject.text, server.text, method.text), []).append(place)
-        for key, places in literal.items():
-            breathe()
-            if len(places) > _FEW:
-                literal[key] = _tools(rules, places)
+                known.append(place)
+                if len(known) == _FEW + 1:
+                    large.append(key)
+        for key in large:
+            literal[key] = _tools(rules, literal[key])
         return _by_subject(rules, others) if others else None
 
 

@@ -154,7 +154,7 @@ def _one(quick: Quick[T], file: str, line: Line, found: Findings, until: Ends, *
     if plain and (made := quick(line.number, line.text, ends)) is not None:
         yield made
         return
-    folded = line.text if plain and is_folded(line.text) else " ".join(line.text.split())
+    folded = line.text if plain and _is_folded(line.text) else " ".join(line.text.split())
     yield Row(file, line.number, folded, fields, ends)
 
 
@@ -162,8 +162,7 @@ def _never(_line: int, _text: str, _until: float | None) -> None:
     return None
 
 
-def is_folded(text: str) -> bool:
-    """Say whether no blank of a line, which is not empty, could be left out."""
+def _is_folded(text: str) -> bool:
     return "  " not in text and text[0] != " " and text[-1] != " "
 
 

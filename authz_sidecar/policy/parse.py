@@ -14,7 +14,7 @@ from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.grid import MATRIX, parse_matrix
 from authz_sidecar.policy.memberships import check_memberships
 from authz_sidecar.policy.model import CANONICAL, read_model
-from authz_sidecar.policy.plainrows import LazyColumns, PlainRules
+from authz_sidecar.policy.plainrows import LazyColumns, plain_rules
 from authz_sidecar.policy.shape import OWN, Shape
 from authz_sidecar.policy.shaped import parse_shaped
 from authz_sidecar.policy.stored import ROWS, read_stored
@@ -75,7 +75,7 @@ def parse(
             _warn_duplicates(said.rules, places, found)
     else:
         usual = chain.from_iterable(
-            each_or(PlainRules(name), name, files.get(name, b""), found, ends=True) for name in named
+            each_or(plain_rules(name), name, files.get(name, b""), found, ends=True) for name in named
         )
         rules, memberships = parse_rows(chain(usual, stored), places, found, whens, lints)
         said = Rules(rules=rules, memberships=memberships)

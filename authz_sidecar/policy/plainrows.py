@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from authz_sidecar.policy.cells import Columns
-from authz_sidecar.policy.csvrows import Plain, is_folded
-from authz_sidecar.policy.names import Misspelt
-from authz_sidecar.policy.names import pattern as _pattern
-from authz_sidecar.policy.names import subject as _subject
+from authz_sidecar.policy.csvrows import Plain, Quick
+from authz_sidecar.policy.names import Misspelt, pattern, subject
 from authz_sidecar.policy.tables import tool as _tool
 from authz_sidecar.rules import Effect, Pattern, Rule
 
 _WHOLE: Final = 6
+# Without their memories: here every spelling is met once.
+_pattern: Final = pattern.__wrapped__
+_subject: Final = subject.__wrapped__
 _EFFECTS: Final = {effect.value: effect for effect in Effect}
 
 
@@ -40,41 +41,41 @@ class LazyColumns(Columns):
 _Draft: Final[Any] = make_dataclass("_Draft", [(one.name, object) for one in fields(Rule)], slots=True)
 
 
-class PlainRules:
-    """Makes rules of lines with six fields that are rightly spelled; what the careful reader would make of them.
+def plain_rules(file: str) -> Quick[Rule]:
+    """Give what makes rules of the lines of a file: what the careful reader would make of them.
 
+    It gives None when a line is no `p` row of six fields, has a condition, or has a problem that is to be reported.
     Fields are looked up as they stand, blanks included: a policy repeats few of them.
     """
+    # Names of a function and not of an object: this is where the time goes.
+    subjects, patterns, methods, effects, draft = _Subjects(), _Patterns(), _Methods(), _Effects(), _Draft
 
-    def __init__(self, file: str) -> None:
-        """Take the name of the file that the lines are from."""
-        self._file: Final = file
-        self._subjects, self._patterns, self._tools, self._effects = _Subjects(), _Patterns(), _Methods(), _Effects()
-
-    def __call__(self, line: int, text: str, until: float | None) -> Rule | None:
-        """Give the rule, or None when the line is no `p` row, has a condition, or has a problem to be reported."""
+    def rule(line: int, text: str, until: float | None) -> Rule | None:
         parts = text.split(",")
         if len(parts) != _WHOLE or parts[0] != "p":
             return None
-        _, subject, server, method, tool, effect = parts
+        _, who, server, method, tool, effect = parts
+        if "  " in text or text[-1] == " ":
+            text = " ".join(text.split())
         try:
-            draft = _Draft(
-                self._subjects[subject],
-                self._patterns[server],
-                self._patterns[method],
-                self._tools[method][tool],
-                self._effects[effect],
-                self._file,
+            made: Any = draft(
+                subjects[who],
+                patterns[server],
+                patterns[method],
+                methods[method][tool],
+                effects[effect],
+                file,
                 line,
-                text if is_folded(text) else " ".join(text.split()),
+                text,
                 until,
                 None,
             )
         except Misspelt:
             return None
-        draft.__class__ = Rule
-        rule: Rule = draft
-        return rule
+        made.__class__ = Rule
+        return cast("Rule", made)
+
+    return rule
 
 
 class _Subjects(dict[str, Pattern]):
@@ -103,7 +104,7 @@ class _Tools(dict[str, Pattern]):
         self._method: Final = method
 
     def __missing__(self, part: str) -> Pattern:
-        found = self[part] = _tool(part.strip(" "), self._method)
+        found = self[part] = _tool(part.strip(" "), self._method, _pattern)
         return found
 
 

@@ -10,7 +10,7 @@ from authz_sidecar.policy.cells import Columns
 from authz_sidecar.policy.csvrows import Plain, each_or, read
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.parse import parse_rows
-from authz_sidecar.policy.plainrows import LazyColumns, PlainRules
+from authz_sidecar.policy.plainrows import LazyColumns, plain_rules
 from authz_sidecar.rules import Rule
 
 _cell = st.one_of(
@@ -38,14 +38,14 @@ def test_quick_and_careful_reading_give_the_same_rules_places_and_problems(data:
     slow: Columns = {}
     fast = LazyColumns({"policy.csv": data})
     expected = parse_rows(read("policy.csv", data, careful), slow, careful)
-    rows = each_or(PlainRules("policy.csv"), "policy.csv", data, quick)
+    rows = each_or(plain_rules("policy.csv"), "policy.csv", data, quick)
     assert parse_rows(rows, fast, quick) == expected
     assert (quick.problems, quick.warnings) == (careful.problems, careful.warnings)
     assert {place: fast[place] for place in slow} == slow
 
 
 def test_most_rows_are_read_quickly() -> None:
-    rule = PlainRules("policy.csv")(1, "p,  role:a , ops, tools/call, tick*, deny", 5.0)
+    rule = plain_rules("policy.csv")(1, "p,  role:a , ops, tools/call, tick*, deny", 5.0)
     assert rule is not None
     assert type(rule) is Rule
     with pytest.raises(FrozenInstanceError):
@@ -55,7 +55,7 @@ def test_most_rows_are_read_quickly() -> None:
 
 
 def test_rows_in_doubt_are_left_to_the_careful_reader() -> None:
-    quick = PlainRules("policy.csv")
+    quick = plain_rules("policy.csv")
     odd = ("g, user:a, role:b", "p, a, b, c, d, allow", "p, user:a, b, c, d, Deny", "p, user:a, b, c, d, allow, true")
     assert [quick(1, text, None) for text in odd] == [None] * 4
 
@@ -63,7 +63,7 @@ def test_rows_in_doubt_are_left_to_the_careful_reader() -> None:
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_an_end_above_a_row_belongs_to_it_and_to_no_other(end: str) -> None:
     data = f"p,user:a,*,*,*,allow\n# until 2027-01-31\np,user:b,*,*,*,allow\np,user:c,*,*,*,allow{end}".encode()
-    rules = [*each_or(PlainRules("policy.csv"), "policy.csv", data, Findings(), ends=True)]
+    rules = [*each_or(plain_rules("policy.csv"), "policy.csv", data, Findings(), ends=True)]
     assert [getattr(rule, "until", 0) is not None for rule in rules] == [False, True, False]
 
 
