@@ -16,7 +16,7 @@ from authz_sidecar.policy import coverage, diff, logs, replay, suggest
 from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.callers import described
 from authz_sidecar.policy.matrix import Matrix, fill
-from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.opaque import unproved, unsaid
 from authz_sidecar.policy.questions import Grant, Questions, target
 from authz_sidecar.policy.spelling import Spelling
 from authz_sidecar.policy.tools import Tools
@@ -82,6 +82,10 @@ class Study:
         tools = Tools(offers={**old.tools.offers, **self.tools.offers})
         return await diff.compare(old.policy, self.policy, self.servers, self.hierarchy, tools)
 
+    def unproved(self, old: "Study") -> str:
+        """Say why nobody can tell who gains what when this one follows the other; empty when `against` says all."""
+        return unproved(old.policy.rules, self.policy.rules)
+
     async def replay(self, log: logs.Log) -> list[replay.Changed]:
         """Give the past answers that would be other ones; raises `EngineError`."""
         return [one async for one in replay.replay(log, self.policy, self.servers, self.hierarchy)]
@@ -105,12 +109,16 @@ class Study:
 async def study(config: Config, directory: Path | None = None) -> Study:
     """Load a policy directory, the configured one by default; raises `PolicyProblems` when it does not load."""
     where = directory or config.policy.database or config.at(config.policy.path)
-    found = await read(config, directory)
+    return await study_files(config, str(where), await read(config, directory))
+
+
+async def study_files(config: Config, place: str, found: Mapping[str, bytes]) -> Study:
+    """Load the files of a policy, wherever they are from; raises `PolicyProblems` when it does not load."""
     built = await _built(found, config)
     if built.policy is None:
         raise PolicyProblems(built.problems)
     return Study(
-        place=str(where),
+        place=place,
         policy=built.policy,
         servers=translate.servers(config),
         hierarchy=translate.hierarchy(config),

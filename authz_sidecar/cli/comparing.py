@@ -33,15 +33,15 @@ def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> 
     before, after = opened(config_path, old), opened(config_path, new)
     found = asyncio.run(after.against(before))
     opens = [one for one in found if one.change.opens]
-    unproved = before.policy.revision != after.policy.revision and (after.unsaid or before.unsaid)
+    unproved = after.unproved(before)
     refused = closed and bool(opens or unproved)
     if json_:
-        dump({"ok": not refused, "unsaid": unproved or "", "changes": [_difference(one) for one in found]})
+        dump({"ok": not refused, "unsaid": unproved, "changes": [_difference(one) for one in found]})
     elif found:
         table(("", "who", "server", "method", "tool", "needs", "also"), [_row(one) for one in found])
     else:
         say("[green]ok[/]  nobody gains or loses anything" + (" that could be asked about" if unproved else ""))
-    tell_unsaid(unproved or "")
+    tell_unsaid(unproved)
     if closed and opens and not json_:
         complain(f"{len(opens)} new grants, and none are wanted")
     elif refused and not json_:

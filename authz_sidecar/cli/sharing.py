@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.markup import escape
@@ -29,21 +30,14 @@ def push(directory: Path, closed: bool, config_path: Path, json_: bool) -> int:
     from authz_sidecar.app import sharing, sourcing
 
     config = configfile.load(config_path)
-    where = sourcing.database(config)
+    sourcing.database(config)
     parcel = asyncio.run(sharing.pack(config, directory))
     for warning in () if json_ else parcel.report.warnings:
         warn(str(warning))
-    if closed and (found := asyncio.run(sharing.opens(config, directory))):
-        grants = [f"{one.name.label} could {one.target.method} {one.target.label}" for one in found]
-        if json_:
-            dump({"ok": False, "new_grants": grants})
-        for grant in () if json_ else grants[:_SHOWN]:
-            complain(grant)
-        complain(f"{len(grants)} new grants, and none are wanted; nothing has changed")
-        return ANSWERED_NO
-    from authz_sidecar.policy.push import push as put
-
-    done = put(where, parcel.files)
+    try:
+        done = sharing.put(config, parcel, closed=closed)
+    except sharing.NewGrants as error:
+        return _refused(error, json_=json_)
     if json_:
         dump({"ok": True, "added": done.added, "removed": done.removed, "kept": done.kept,
               "files": list(done.files), "version": done.version})  # fmt: skip
@@ -51,6 +45,21 @@ def push(directory: Path, closed: bool, config_path: Path, json_: bool) -> int:
     files = f", new files: {', '.join(done.files)}" if done.files else ""
     say(f"[green]pushed[/]  {done.added} rows added, {done.removed} removed, {done.kept} kept{files}")
     return YES
+
+
+def _refused(error: Any, *, json_: bool) -> int:
+    grants = [f"{one.name.label} could {one.target.method} {one.target.label}" for one in error.found]
+    if json_:
+        dump({"ok": False, "new_grants": grants, "unsaid": error.unsaid})
+    for grant in () if json_ else grants[:_SHOWN]:
+        complain(grant)
+    why = (
+        f"{len(grants)} new grants, and none are wanted"
+        if grants
+        else f"new grants cannot be ruled out: {error.unsaid}"
+    )
+    complain(f"{why}; nothing has changed")
+    return ANSWERED_NO
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """A policy whose rows stand in a database that several sidecars share."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -50,9 +51,7 @@ class Database:
                 found = contents(connection)
         except (SQLAlchemyError, OSError) as error:
             raise PolicyProblems([Problem(self.place, 0, 0, "unreachable", f"cannot be read: {why(error)}")]) from None
-        if self._beside is not None and MODEL not in found:
-            found |= self._others(self._beside)
-        return {MODEL: CANONICAL.encode()} | found
+        return whole(found, self._beside, self.place)
 
     def signature(self) -> Signature:
         """Give the version that triggers count, or a digest of everything where there are none."""
@@ -73,14 +72,21 @@ class Database:
         with self._lock:
             self._engine.dispose()
 
-    def _others(self, directory: Path) -> dict[str, bytes]:
-        """Read the other files of a directory, which may have no rows of its own: they would seem to be in force."""
-        found = files.read(directory, required=()) if directory.exists() else {}
-        rows = [name for name in found if name == POLICY or name.startswith(FOLDER)]
-        if rows:
-            message = f"is not read, the rows are those of {self.place}; push them there, or remove the file"
-            raise PolicyProblems(Problem(name, 0, 0, "not-read", message) for name in rows)
-        return found
+
+def whole(found: Mapping[str, bytes], beside: Path | None, place: str) -> dict[str, bytes]:
+    """Give the files of a policy from what `contents` found; raises `PolicyProblems`."""
+    others = _others(beside, place) if beside is not None and MODEL not in found else {}
+    return {MODEL: CANONICAL.encode(), **found, **others}
+
+
+def _others(directory: Path, place: str) -> dict[str, bytes]:
+    """Read the other files of a directory, which may have no rows of its own: they would seem to be in force."""
+    found = files.read(directory, required=()) if directory.exists() else {}
+    rows = [name for name in found if name == POLICY or name.startswith(FOLDER)]
+    if rows:
+        message = f"is not read, the rows are those of {place}; push them there, or remove the file"
+        raise PolicyProblems(Problem(name, 0, 0, "not-read", message) for name in rows)
+    return found
 
 
 def contents(connection: Connection) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Says what cannot be read off rows that only an engine understands, and which names stand in and beside them."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from authz_sidecar.methods import METHODS
@@ -21,6 +22,20 @@ def unsaid(rules: Rules) -> str:
             "tools.json; what else a policy there names is not told"
         )
     return ""
+
+
+def unproved(old: Rules, new: Rules) -> str:
+    """Say why nobody can tell who gains what between two policies; empty when everybody can, or nothing changed."""
+    return "" if _said(old) == _said(new) else unsaid(new) or unsaid(old)
+
+
+def _said(rules: Rules) -> object:
+    foreign = rules.foreign
+    held = {(row.member, row.role, row.server, row.until) for row in (*rules.memberships, *rules.tool_groups)}
+    guards = {(row.server, row.method, row.tool, row.scopes) for row in rules.scopes}
+    rows = Counter((row.values, row.rule.until) for row in foreign.rows) if foreign else Counter[object]()
+    own = Counter((row.subject, row.server, row.method, row.tool, row.effect, row.until) for row in rules.rules)
+    return foreign.model if foreign else "", rows, own, held, guards, rules.sources, rules.namesakes
 
 
 def subjects(rules: Rules) -> set[str]:

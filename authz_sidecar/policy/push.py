@@ -1,7 +1,7 @@
 """Puts a checked policy into the database, in one transaction, and reads back what was put."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.policy.connect import Address, engine, transaction
 from authz_sidecar.policy.csvrows import Row, read
-from authz_sidecar.policy.database import PUSHED, stored, why
+from authz_sidecar.policy.database import PUSHED, contents, stored, why
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.parse import FOLDER, POLICY
 from authz_sidecar.policy.schema import ENDS, FILES, LONGEST, RULES, VALUES, VERSION, create
@@ -34,16 +34,22 @@ class Pushed:
     version: int
 
 
-def push(where: Address, files: Mapping[str, bytes]) -> Pushed:
+def push(
+    where: Address, files: Mapping[str, bytes], look: Callable[[Mapping[str, bytes]], None] | None = None
+) -> Pushed:
     """Make the tables hold these files; raises `PolicyProblems`, and then nothing has changed.
 
-    The files must have been checked before. Rows that stay keep their ids, so that old logs still name them.
+    The files must have been checked before. Rows that stay keep their ids, so that old logs still name them. `look` is
+    shown what the tables hold, while nobody else can write; when it raises, nothing has changed.
     """
     lines = _lines(files)
     database = engine(where, writes=True)
     try:
         with transaction(database) as connection:
             create(connection)
+            _lock(connection)
+            if look is not None:
+                look(contents(connection))
             return _put(connection, lines, {name: files[name] for name in PUSHED if name in files})
     except (SQLAlchemyError, OSError) as error:
         problem = Problem(where.place, 0, 0, "not-written", f"cannot be written, nothing has changed: {why(error)}")
@@ -77,10 +83,14 @@ def _values(row: Row, found: Findings) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _put(connection: Connection, lines: list[_Line], files: Mapping[str, bytes]) -> Pushed:
+def _lock(connection: Connection) -> None:
+    """Let nobody else write until the end of the transaction; whoever reads goes on reading what was."""
     if connection.dialect.name == "postgresql":  # SQLite has locked everything already
         names = ", ".join(table.name for table in (RULES, ENDS, FILES))
         connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _put(connection: Connection, lines: list[_Line], files: Mapping[str, bytes]) -> Pushed:
     wanted = Counter(lines)
     gone: list[int] = []
     for row in stored(connection, ends=True):

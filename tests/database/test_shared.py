@@ -1,7 +1,7 @@
 """A policy in a database: pushed, read, judged as files are, shared by several sidecars."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import casbin
 import casbin_sqlalchemy_adapter
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from authz_sidecar.errors import PolicyProblems
 from authz_sidecar.policy import files
@@ -356,3 +357,45 @@ def test_a_revision_of_a_database_is_told_by_its_rows(where: Address) -> None:
     change(where, "UPDATE casbin_rule SET v4 = 'allow' WHERE id = 1")
     assert files.revision(source.read(), b"") != before
     source.close()
+
+
+def test_what_is_looked_at_is_what_is_replaced_and_nobody_writes_meanwhile(where: Address) -> None:
+    push(where, shipped())
+    seen: list[bool] = []
+
+    def look(before: Mapping[str, bytes]) -> None:
+        seen.append(b"user:mallory" in before[ROWS])
+        with pytest.raises(OperationalError):
+            write_at_once(where)
+
+    assert push(where, more(policy=NOOR_ENDS), look).added == 1
+    assert seen == [True]
+    write_at_once(where)
+
+
+def test_who_looks_and_refuses_leaves_everything_as_it_was(where: Address) -> None:
+    push(where, shipped())
+    before = one(where, "SELECT count(*) FROM casbin_rule"), one_version(where)
+
+    class Enough(Exception):
+        pass
+
+    def look(_before: Mapping[str, bytes]) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        push(where, more(policy=NOOR_ENDS), look)
+    assert (one(where, "SELECT count(*) FROM casbin_rule"), one_version(where)) == before
+
+
+def write_at_once(where: Address) -> None:
+    """Write without waiting for anybody."""
+    database = engine(where, writes=True)
+    with database.connect() as connection:
+        plain = connection.execution_options(isolation_level="AUTOCOMMIT")
+        plain.exec_driver_sql("SET lock_timeout = 100" if where.postgresql else "PRAGMA busy_timeout = 0")
+        try:
+            plain.exec_driver_sql("UPDATE casbin_rule SET v0 = v0")
+        finally:
+            connection.close()
+            database.dispose()
