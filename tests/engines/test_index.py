@@ -109,11 +109,12 @@ def test_beginnings_cost_one_look_up_for_each_length() -> None:
 
 async def test_many_rows_of_one_kind_are_a_table_before_anybody_asks() -> None:
     lines = [("role:a", "ops", "tools/call", f"tool{n}", "allow") for n in range(150)]
-    policy = IndexEngine().compile(rows(*lines, ("role:b", "ops", "tools/call", "tool1", "deny")))
+    few = [("role:c", "ops", "tools/call", f"tool{n}", "allow") for n in range(2)]
+    policy = IndexEngine().compile(rows(*lines, ("role:b", "ops", "tools/call", "tool1", "deny"), *few))
     kinds = {key[0]: type(some) for key, some in policy._literal.items()}
-    assert kinds == {"role:a": Step, "role:b": list}
-    verdict = await policy.judge(frozenset({"role:a", "role:b"}), "ops", "tools/call", "tool1")
-    assert ([rule.line for rule in verdict.allows], [rule.line for rule in verdict.denies]) == ([2], [151])
+    assert kinds == {"role:a": Step, "role:b": int, "role:c": list}
+    verdict = await policy.judge(frozenset({"role:a", "role:b", "role:c"}), "ops", "tools/call", "tool1")
+    assert ([rule.line for rule in verdict.allows], [rule.line for rule in verdict.denies]) == ([2, 153], [151])
 
 
 def test_a_memory_that_is_full_begins_anew() -> None:
