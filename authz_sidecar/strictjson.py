@@ -28,39 +28,37 @@ class StrictJsonError(ValueError):
 
 def loads(data: bytes, *, max_depth: int = 64) -> object:
     """Parse, or raise `StrictJsonError`; no other exception leaves here, whatever the bytes."""
-    if data.count(b"[") + data.count(b"{") <= max_depth:
-        value = _canonical(data)
-        if value is not _UNSURE:
-            return value
-    return _carefully(data, max_depth)
+    value = _canonical(data, max_depth)
+    return _carefully(data, max_depth) if value is _UNSURE else value
 
 
-def _canonical(data: bytes) -> object:
-    """Parse quickly what is its own canonical spelling, or give `_UNSURE`.
+def _canonical(data: bytes, max_depth: int) -> object:
+    """Parse quickly what is its own canonical spelling, but for blanks between the tokens, or give `_UNSURE`.
 
-    INVARIANT: whatever is encoded anew to the very same bytes has no duplicate key, no odd number and no other
-    ambiguity, so that only its keys are left to look at.
+    INVARIANT: whatever is encoded anew to the very same tokens has no duplicate key, no odd number and no other
+    ambiguity, so that only its depth and its keys are left to look at.
     """
     try:
         value: object = msgspec.json.decode(data)
-        if _encode(value) != data:
+        again = _encode(value)
+        if again != data and again != msgspec.json.format(data, indent=-1):
             return _UNSURE
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return _UNSURE
-    return value if _sure((value,)) else _UNSURE
+    return value if _sure((value,), max_depth) else _UNSURE
 
 
-def _sure(items: Iterable[object]) -> bool:
-    """Look at what a new encoding does not show: keys that read alike, and integers that not everybody can hold."""
+def _sure(items: Iterable[object], depth: int) -> bool:
+    """Look at what a new encoding does not show: depth, keys that read alike, integers that not everybody can hold."""
     for item in items:
         if isinstance(item, str):
             continue
         if isinstance(item, dict):
             _check_keys(item)
-            if not _sure(item.values()):
+            if depth < 1 or not _sure(item.values(), depth - 1):
                 return False
         elif isinstance(item, list):
-            if not _sure(item):
+            if depth < 1 or not _sure(item, depth - 1):
                 return False
         elif isinstance(item, int) and not _INT64_MIN <= item <= _UINT64_MAX:
             return False

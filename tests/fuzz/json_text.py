@@ -1,6 +1,7 @@
 """Strict JSON: any bytes are read as everybody reads them, or refused."""
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 from authz_sidecar import strictjson
@@ -23,6 +24,8 @@ _DEEPEST: Final = 16
 
 def run(data: bytes) -> None:
     """Parse; what is accepted means what the standard library reads, and survives being written and read again."""
+    quickly, carefully = _outcome(strictjson.loads, data), _outcome(_careful, data)
+    assert _same(quickly, carefully), f"quickly {quickly!r:.80}, carefully {carefully!r:.80}"
     try:
         value = strictjson.loads(data, max_depth=_DEEPEST)
     except strictjson.StrictJsonError as error:
@@ -32,6 +35,17 @@ def run(data: bytes) -> None:
     again = json.dumps(value).encode()
     assert _same(strictjson.loads(again, max_depth=_DEEPEST), value), "does not survive"
     assert _depth(value) <= _DEEPEST
+
+
+def _careful(data: bytes, *, max_depth: int) -> object:
+    return strictjson._carefully(data, max_depth)
+
+
+def _outcome(read: Callable[..., object], data: bytes) -> object:
+    try:
+        return read(data, max_depth=_DEEPEST)
+    except strictjson.StrictJsonError:
+        return strictjson.StrictJsonError
 
 
 def _unquoted(message: str, data: bytes) -> None:
