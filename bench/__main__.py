@@ -4,7 +4,18 @@ import runpy
 import sys
 from pathlib import Path
 
-NAMES = ("check", "mcp_call", "tokens", "revocation", "engines", "reload", "conditions", "audit", "gateway_streams")
+NAMES = (
+    "check",
+    "client",
+    "mcp_call",
+    "tokens",
+    "revocation",
+    "engines",
+    "reload",
+    "conditions",
+    "audit",
+    "gateway_streams",
+)
 
 for name in NAMES:
     if Path(__file__).with_name(f"{name}.py").exists():
