@@ -102,13 +102,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, issuer: str = ISSUER) -> AsyncIterator[House]:
+async def house(folder: Path, *, issuer: str = ISSUER, database: str = "") -> AsyncIterator[House]:
     """Build one over a database of its own; alice is there."""
     settings = Settings(
         issuer=issuer,
         resources=(Resource(uri=RESOURCE, name="Ops assistant", scopes=(READ, WRITE, BARE)),),
     )
-    store, clock, known = Store(f"sqlite:///{folder}/oauth.db"), Clock(), Known()
+    store, clock, known = Store(database or f"sqlite:///{folder}/oauth.db"), Clock(), Known()
     await store.migrate()
     outbox = Outbox(store=store, issuer=issuer, targets={}, clock=clock)
     grants = Grants(store=store, settings=settings, clock=clock, outbox=outbox)

@@ -59,7 +59,7 @@ class Consents:
     async def _remember(self, asked: Asked, scopes: Iterable[str], client_name: str) -> None:
         now, key = self._clock(), _hash(asked)
         async with self._store.write() as db:
-            known = await _scopes(db, asked)
+            known = await _scopes(db, asked, lock=True)
             joined = " ".join(sorted({*scopes, *(known or ())}))
             values: dict[str, object] = {"scopes": joined, "used_at": now, "client_name": client_name[:255]}
             if known is None:
@@ -90,8 +90,10 @@ class Consents:
             await db.execute(delete(consents).where(mine))
 
 
-async def _scopes(db: AsyncConnection, asked: Asked) -> frozenset[str] | None:
-    found = (await db.execute(select(consents.c.scopes).where(consents.c.hash == _hash(asked)))).scalar_one_or_none()
+async def _scopes(db: AsyncConnection, asked: Asked, *, lock: bool = False) -> frozenset[str] | None:
+    wanted = select(consents.c.scopes).where(consents.c.hash == _hash(asked))
+    # Locked until it is written back, or another tab's yes would be lost; SQLite has one writer anyway.
+    found = (await db.execute(wanted.with_for_update() if lock else wanted)).scalar_one_or_none()
     return None if found is None else frozenset(found.split())
 
 
