@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from examples.demo import processes
+from examples.demo import everything, processes
 from examples.demo.callers import CALLS, Caller, Outcome, status_without_token, visit
 from examples.demo.processes import DemoError, Playground
 
@@ -56,6 +56,7 @@ async def demo() -> int:
         right &= await _table(ground)
         right &= await _edit(ground)
         right &= _audit(ground)
+    right &= await _gateway()
     console.print(
         "\n[bold green]Everything was answered as the policy says.[/] Try it yourself: [bold]make run[/]"
         if right
@@ -177,6 +178,33 @@ def _audit(ground: Playground) -> bool:
     for event in (denied, decision):
         console.print(f"   [dim]{escape(json.dumps(event))}[/]", soft_wrap=True)
     return decision is not None
+
+
+async def _gateway() -> bool:
+    """Show the gateway in front of a server in another language, where that can run."""
+    title = "The gateway in front of server-everything (JavaScript, unchanged)"
+    if absent := everything.missing():
+        console.print(f"\n[bold]5[/]  {title}: [yellow]left out[/], {escape(absent)}")
+        return True
+    console.print()
+    grid = Table(title=f"[bold]5[/]  {title}", title_justify="left")
+    for column in ("caller", "sees", *everything.CALLS):
+        grid.add_column(column)
+    try:
+        visits = await everything.visits(processes.ROOT / "var" / "demo-gateway")
+    except everything.NotInstalled as error:
+        console.print(f"\n[bold]5[/]  {title}: [yellow]left out[/], {escape(str(error))}")
+        return True
+    right = True
+    for name, (listed, outcomes) in visits.items():
+        allowed = {outcome.tool for outcome in outcomes if outcome.allowed}
+        right &= allowed == everything.EXPECTED[name] and allowed <= set(listed) and "get-env" not in listed
+        cells = (
+            "[green]allowed[/]" if one.allowed else f"[red]denied[/] [dim]{escape(one.text)}[/]" for one in outcomes
+        )
+        grid.add_row(name, str(len(listed)), *cells)
+    console.print(grid)
+    return right
 
 
 def keep(port: int, directory: Path) -> int:

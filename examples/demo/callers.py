@@ -34,20 +34,22 @@ class Outcome:
     decision_id: str = ""
 
 
-async def visit(url: str, caller: Caller, *, mode: str = "auto") -> tuple[list[str], list[Outcome]]:
-    """List the tools and call every one, listed or not."""
+async def visit(
+    url: str, caller: Caller, *, mode: str = "auto", calls: Mapping[str, dict[str, Any]] = CALLS
+) -> tuple[list[str], list[Outcome]]:
+    """List the tools and call every one of `calls`, listed or not."""
     headers = {"Authorization": f"Bearer {caller.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=10) as http,
         Client(streamable_http_client(url, http_client=http), mode=mode) as client,  # type: ignore[arg-type]
     ):
         listed = [tool.name for tool in (await client.list_tools()).tools]
-        return listed, [await _call(client, tool) for tool in CALLS]
+        return listed, [await _call(client, tool, arguments) for tool, arguments in calls.items()]
 
 
-async def _call(client: Client, tool: str) -> Outcome:
+async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> Outcome:
     try:
-        result = await client.call_tool(tool, CALLS[tool])
+        result = await client.call_tool(tool, arguments)
     except MCPError as error:
         data = error.error.data if isinstance(error.error.data, dict) else {}
         return Outcome(tool=tool, allowed=False, text=error.error.message, decision_id=str(data.get("decision_id", "")))

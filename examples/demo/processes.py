@@ -131,9 +131,9 @@ def mint(ground: Playground, user: str, *scopes: str) -> str:
 def sidecar(ground: Playground) -> Iterator[subprocess.Popen[bytes]]:
     """Run the sidecar until the block ends."""
     command = [sys.executable, "-m", "authz_sidecar", "serve", "--config", str(ground.config)]
-    with _process(command, ground.directory / "sidecar.log") as process:
-        wait(process, f"http://127.0.0.1:{ground.http_port}/readyz", ground.directory / "sidecar.log")
-        yield process
+    with process(command, ground.directory / "sidecar.log") as running:
+        wait(running, f"http://127.0.0.1:{ground.http_port}/readyz", ground.directory / "sidecar.log")
+        yield running
 
 
 @contextmanager
@@ -144,26 +144,31 @@ def ops_assistant(ground: Playground) -> Iterator[subprocess.Popen[bytes]]:
         *("--sidecar", f"unix:{ground.socket}", "--database", str(ground.directory / "ops.db")),
         *("--audit", str(ground.requests)),
     ]
-    with _process(command, ground.directory / "ops.log") as process:
-        wait(process, f"http://127.0.0.1:{ground.mcp_port}/health", ground.directory / "ops.log")
-        yield process
+    with process(command, ground.directory / "ops.log") as running:
+        wait(running, f"http://127.0.0.1:{ground.mcp_port}/health", ground.directory / "ops.log")
+        yield running
 
 
 @contextmanager
-def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: Sequence[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command until the block ends; what it says goes to the log."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        running = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
     try:
-        yield process
+        yield running
     finally:
-        process.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            running.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+            running.kill()
+            running.wait(10)
 
 
 def wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
