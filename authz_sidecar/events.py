@@ -121,7 +121,7 @@ class AuditEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     time: str
     outcome: str
     """`allowed`, `denied`, `observed` (denied but let through), `refused` (never judged), `unanswered` (fails closed),
-    `public` or `aborted` (the client went away)."""
+    `public`, `aborted` (the client went away) or `ended` (an open stream whose right was gone)."""
     status: int
     """The HTTP status that the client got; 0 when none was sent."""
     duration_ms: float
