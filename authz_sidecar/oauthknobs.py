@@ -69,6 +69,8 @@ class Oauth(Section):
     tls_key_file: Place = ""
     allowed_hosts: tuple[str, ...] = ()
     """`Host` values accepted beside that of `issuer`."""
+    client_address_header: Literal["", "x-forwarded-for", "x-real-ip"] = ""
+    """Where a proxy on this machine writes the caller's address; without it, limits by address meet all as one."""
     database: str = ""
     """`postgresql://USER@HOST/NAME` or `sqlite:///FILE`; default: `oauth/oauth.db` in the state directory."""
     database_password_file: Place = ""

@@ -97,7 +97,7 @@ def _listener(config: Config, core: Core, people: People) -> HttpServer:
     if tls is None and not is_loopback(given.bind):
         raise ConfigError("`oauth.bind` is open to the network: passwords need `tls_cert_file`, or a proxy before us")
     return HttpServer(
-        core.application(people, hosts=given.allowed_hosts),
+        core.application(people, hosts=given.allowed_hosts, address_header=given.client_address_header),
         host=host.strip("[]"),
         port=int(port),
         beyond_loopback=tls is not None,

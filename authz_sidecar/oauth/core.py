@@ -19,6 +19,7 @@ from authz_sidecar.oauth.flow_assertion import JWT_BEARER, AssertionFlow, Identi
 from authz_sidecar.oauth.flow_client import CLIENT_CREDENTIALS, ClientFlow
 from authz_sidecar.oauth.flow_code import AUTHORIZATION_CODE, CodeFlow
 from authz_sidecar.oauth.flow_refresh import REFRESH_TOKEN, RefreshFlow
+from authz_sidecar.oauth.forwarded import Forwarded
 from authz_sidecar.oauth.grants import Grants
 from authz_sidecar.oauth.hosts import Hosts
 from authz_sidecar.oauth.introspect import IntrospectionEndpoint
@@ -67,10 +68,14 @@ class Core:
             settings=settings, clients=self.registry, replays=self._replays, clock=clock
         )
 
-    def application(self, door: Door, *, hosts: Iterable[str] = ()) -> ASGIApp:
-        """Give the application; `hosts` are names beside the issuer's by which it may be called."""
+    def application(self, door: Door, *, hosts: Iterable[str] = (), address_header: str = "") -> ASGIApp:
+        """Give the application; `hosts` are names beside the issuer's by which it may be called.
+
+        `address_header` is where a proxy on this machine writes the address of who calls.
+        """
         made = app(settings=self.settings, authorizations=self.authorizations, door=door, routes=self._routes(door))
-        return Hosts(made, issuer=self.settings.issuer, more=hosts)
+        guarded = Hosts(made, issuer=self.settings.issuer, more=hosts)
+        return Forwarded(guarded, header=address_header)
 
     def flows(self, people: Directory) -> dict[str, Flow]:
         """Give the flows by their `grant_type`."""
