@@ -21,12 +21,13 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """A code that was just spent: what it was bound to has still to be compared."""
+    """A code with what it is bound to, which has still to be compared."""
 
     grant: Grant
     redirect_uri: str
     redirect_given: bool
     challenge: str
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

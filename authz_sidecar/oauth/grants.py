@@ -91,6 +91,18 @@ class Grants:
         await self._outbox.flush()
         raise failed or InvalidGrant("the authorization code is unknown, expired or used", log=why)
 
+    async def offered_code(self, code: str) -> Spent | None:
+        """Look at a code without spending it; None, and its family revoked, for one that is spent."""
+        async with self._store.read() as db:
+            found = (await db.execute(select(codes).where(codes.c.hash == opaque.digest(code)))).one_or_none()
+            row = None if found is None else await _grant(db, found.grant_id)
+        if found is not None and found.spent_at is not None:
+            await self.revoke(found.grant_id, "code_replayed")
+            return None
+        if found is None or row is None or found.expires_at <= self._clock() or not self._counts(row):
+            return None
+        return _bound(found, row)
+
     async def _spend(self, db: AsyncConnection, key: str) -> tuple[Spent | None, str]:
         now = self._clock()
         taken = (
@@ -112,13 +124,7 @@ class Grants:
         row = await _grant(db, taken.grant_id)
         if row is None or not self._counts(row):
             return None, "its grant is revoked or over"
-        bound = Spent(
-            grant=_read(row),
-            redirect_uri=taken.redirect_uri,
-            redirect_given=taken.redirect_given,
-            challenge=taken.challenge,
-        )
-        return bound, ""
+        return _bound(taken, row), ""
 
     async def offered(self, token: str) -> Offered:
         """Look at a refresh token without spending it; raises `InvalidGrant`, and revokes the family of a spent one."""
@@ -278,4 +284,14 @@ def _read(row: Row[tuple[object, ...]]) -> Grant:
         created_at=row.created_at,
         used_at=row.used_at,
         expires_at=row.expires_at,
+    )
+
+
+def _bound(code: Row[tuple[object, ...]], grant: Row[tuple[object, ...]]) -> Spent:
+    return Spent(
+        grant=_read(grant),
+        redirect_uri=code.redirect_uri,
+        redirect_given=code.redirect_given,
+        challenge=code.challenge,
+        expires_at=code.expires_at,
     )

@@ -47,6 +47,8 @@ class Settings:
 
     issuer: str
     """Exact, without a trailing slash; it may have a path."""
+    mount: str | None = None
+    """Where our own pages and endpoints lie, for another server whose name is the issuer; default: its path."""
     resources: tuple[Resource, ...]
     code_seconds: int = 60
     access_seconds: int = 600
@@ -82,8 +84,8 @@ class Settings:
 
     @property
     def path(self) -> str:
-        """The path of the issuer; empty for none."""
-        return urlsplit(self.issuer).path
+        """The path that all our endpoints begin with; empty for none."""
+        return urlsplit(self.issuer).path if self.mount is None else self.mount
 
     @property
     def secure(self) -> bool:
@@ -92,7 +94,7 @@ class Settings:
 
     def endpoint(self, name: str) -> str:
         """Give the URL of an endpoint."""
-        return f"{self.issuer}/{name}"
+        return f"{self.origin}{self.path}/{name}"
 
     def resource(self, uri: str) -> Resource | None:
         """Find a resource as clients spell it: scheme and host in any case, with or without a lone slash."""

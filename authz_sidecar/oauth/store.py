@@ -52,10 +52,10 @@ class Store:
 
     async def migrate(self) -> None:
         """Bring the tables up to date; raises `ConfigError` when the database cannot be used."""
-        if self.sqlite and self._url.database:
-            # Made by us first, so that at no moment anybody else may read it.
-            await asyncio.to_thread(Path(self._url.database).touch, mode=0o600)
         try:
+            if self.sqlite and self._url.database:
+                # Made by us first, so that at no moment anybody else may read it.
+                await asyncio.to_thread(Path(self._url.database).touch, mode=0o600)
             async with self._writer.begin() as connection:
                 if not self.sqlite:
                     await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

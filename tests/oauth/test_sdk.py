@@ -1,0 +1,270 @@
+"""The MCP SDK's own client, against our endpoints and against the SDK's routes over our database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+from mcp.client.auth import OAuthClientProvider
+from mcp.server.auth.provider import AccessToken, RefreshToken, TokenError
+from mcp.server.auth.routes import create_auth_routes
+from mcp.server.auth.settings import AuthSettings, ClientRegistrationOptions, RevocationOptions
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from pydantic import AnyUrl
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from authz_sidecar.oauth.sdk import SdkProvider
+from authz_sidecar.oauth.settings import Resource, Scope
+from tests.oauth.world import SECRET, World, confidential, world
+
+BASE = "http://127.0.0.1:9400"
+MCP = f"{BASE}/mcp"
+CALLBACK = "http://127.0.0.1:3000/callback"
+
+
+class Storage:
+    """What a client remembers."""
+
+    def __init__(self) -> None:
+        self.tokens: OAuthToken | None = None
+        self.client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
+
+
+class Place:
+    """A protected server, its authorization server, and a client with a browser that is alice."""
+
+    def __init__(self, made: World, app: Starlette) -> None:
+        self.made = made
+        self.app = app
+        self.storage = Storage()
+        self.needs = "tickets:read"
+        self._said: dict[str, list[str]] = {}
+
+    async def protected(self, http: Request) -> Response:
+        token = http.headers.get("authorization", "").removeprefix("Bearer ")
+        claims = await self.made.core.tokens.active(token)
+        metadata = f'resource_metadata="{BASE}/.well-known/oauth-protected-resource/mcp", scope="{self.needs}"'
+        if claims is None:
+            return Response(status_code=401, headers={"www-authenticate": f"Bearer {metadata}"})
+        if not set(self.needs.split()) <= set(claims["scope"].split()):
+            challenge = f'Bearer error="insufficient_scope", {metadata}'
+            return Response(status_code=403, headers={"www-authenticate": challenge})
+        return JSONResponse({"sub": claims["sub"], "scope": claims["scope"], "aud": claims["aud"]})
+
+    async def browse(self, url: str) -> None:
+        transport = httpx2.ASGITransport(app=self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=BASE) as browser:
+            response = await browser.get(url)
+            while response.headers["location"].startswith(BASE):
+                response = await browser.get(response.headers["location"])
+        self._said = parse_qs(urlsplit(response.headers["location"]).query)
+
+    async def returned(self) -> AuthorizationCodeResult:
+        assert "error" not in self._said, self._said
+        return AuthorizationCodeResult(
+            code=self._said["code"][0], state=self._said["state"][0], iss=self._said["iss"][0]
+        )
+
+    @asynccontextmanager
+    async def client(self, **metadata: object) -> AsyncIterator[httpx2.AsyncClient]:
+        auth = OAuthClientProvider(
+            MCP,
+            OAuthClientMetadata.model_validate({"redirect_uris": [CALLBACK], "client_name": "Test"} | metadata),
+            self.storage,
+            self.browse,
+            self.returned,
+        )
+        transport = httpx2.ASGITransport(app=self.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=BASE, auth=auth) as http:
+            yield http
+
+
+@asynccontextmanager
+async def place(directory: Path, *, sdk: bool) -> AsyncIterator[Place]:
+    resource = Resource(uri=MCP, scopes=(Scope(name="tickets:read"), Scope(name="tickets:write")))
+    async with world(directory, issuer=BASE, resources=(resource,), mount="/own" if sdk else None) as made:
+        routes: list[BaseRoute] = []
+        found = Place(made, Starlette())
+        if sdk:
+            routes += create_auth_routes(
+                SdkProvider(made.core, made.door, clock=made.now),
+                # Its settings keep the spelling of the issuer; a plain `AnyHttpUrl` adds a slash, and clients give up.
+                AuthSettings.model_validate({"issuer_url": BASE, "resource_server_url": None}).issuer_url,
+                client_registration_options=ClientRegistrationOptions(enabled=True),
+                revocation_options=RevocationOptions(enabled=True),
+            )
+        described = {"resource": MCP, "authorization_servers": [BASE], "scopes_supported": ["tickets:read"]}
+
+        async def describe(_: Request) -> Response:
+            return JSONResponse(described)
+
+        found.app = Starlette(
+            routes=[
+                *routes,
+                Route("/.well-known/oauth-protected-resource/mcp", describe),
+                Route("/mcp", found.protected),
+                Mount("/", made.core.application(made.door)),
+            ]
+        )
+        yield found
+
+
+@pytest.mark.parametrize("sdk", [pytest.param(False, id="our endpoints"), pytest.param(True, id="the SDK's routes")])
+async def test_the_sdks_client_logs_in_steps_up_and_refreshes(tmp_path: Path, sdk: bool) -> None:
+    async with place(tmp_path, sdk=sdk) as found, found.client() as http:
+        assert (await http.get("/mcp")).json() == {"sub": "alice", "scope": "tickets:read", "aud": MCP}
+        found.needs = "tickets:read tickets:write"
+        assert (await http.get("/mcp")).json()["scope"] == "tickets:read tickets:write"
+        before = found.storage.tokens
+        assert before is not None
+        assert before.refresh_token
+        (latest, *_) = await found.made.core.grants.of("alice")
+        await found.made.core.tokens.revoke(found.made.claims(before.access_token))
+        async with found.client() as again:
+            assert (await again.get("/mcp")).status_code == 200
+        assert latest.client_name == "Test"
+
+
+@pytest.mark.parametrize("sdk", [pytest.param(False, id="our endpoints"), pytest.param(True, id="the SDK's routes")])
+async def test_an_old_token_is_refreshed_by_the_sdks_client(tmp_path: Path, sdk: bool) -> None:
+    async with place(tmp_path, sdk=sdk) as found, found.client(token_endpoint_auth_method="none") as http:
+        assert (await http.get("/mcp")).status_code == 200
+        assert found.storage.client is not None
+        assert found.storage.client.token_endpoint_auth_method == "none"
+        first = found.storage.tokens
+        assert first is not None
+        assert first.refresh_token is not None
+        token_endpoint = f"{BASE}/token"
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": first.refresh_token,
+            "client_id": str(found.storage.client.client_id),
+        }
+        transport = httpx2.ASGITransport(app=found.app)
+        async with httpx2.AsyncClient(transport=transport) as plain:
+            second = await plain.post(token_endpoint, data=form)
+            assert second.status_code == 200
+            replay = await plain.post(token_endpoint, data=form)
+            assert (replay.status_code, replay.json()["error"]) == (400, "invalid_grant")
+            successor = await plain.post(token_endpoint, data=form | {"refresh_token": second.json()["refresh_token"]})
+            assert successor.json()["error"] == "invalid_grant"
+        assert [one.reason for one in found.made.sidecar.heard] == ["refresh_replayed"]
+
+
+async def test_the_sdk_never_sees_a_client_that_it_could_not_check(tmp_path: Path) -> None:
+    async with place(tmp_path, sdk=True) as found:
+        provider = SdkProvider(found.made.core, found.made.door, clock=found.made.now)
+        await found.made.add(id="web", **confidential())
+        assert await provider.get_client("web") is None
+        assert await provider.get_client("stranger") is None
+        assert SECRET not in repr(await provider.get_client("web"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"redirect_uris": ["http://evil.example/cb"]},
+        {"redirect_uris": ["javascript:alert(1)"]},
+        {"client_name": "x" * 101},
+    ],
+)
+async def test_the_sdks_registration_is_bounded_too(tmp_path: Path, said: dict[str, object]) -> None:
+    async with place(tmp_path, sdk=True) as found:
+        transport = httpx2.ASGITransport(app=found.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=BASE) as http:
+            response = await http.post("/register", json={"redirect_uris": [CALLBACK]} | said)
+            assert response.status_code == 400
+            assert response.json()["error"].startswith("invalid_")
+
+
+async def test_the_provider_spends_and_revokes_like_our_own_endpoints(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.add()
+        await made.add(id="other")
+        provider = SdkProvider(made.core, made.door, clock=made.now)
+        app, other = await provider.get_client("app"), await provider.get_client("other")
+        assert app is not None
+        assert other is not None
+        said, _ = await made.authorize()
+        assert await provider.load_authorization_code(other, said["code"]) is None
+        assert await provider.load_authorization_code(app, "guess") is None
+        code = await provider.load_authorization_code(app, said["code"])
+        assert code is not None
+        with pytest.raises(TokenError, match="invalid_grant"):
+            await provider.exchange_authorization_code(other, code)
+        said, _ = await made.authorize()
+        code = await provider.load_authorization_code(app, said["code"])
+        assert code is not None
+        told = await provider.exchange_authorization_code(app, code)
+        access = await provider.load_access_token(told.access_token)
+        assert access is not None
+        assert (access.subject, access.resource, access.client_id) == ("alice", "https://ops.example/mcp", "app")
+        assert told.refresh_token is not None
+        refresh = await provider.load_refresh_token(app, told.refresh_token)
+        assert refresh is not None
+        for client, scopes in ((other, ["tickets:read"]), (app, ["admin"])):
+            with pytest.raises(TokenError, match="invalid_grant"):
+                await provider.exchange_refresh_token(client, refresh, scopes)
+        second = await provider.exchange_refresh_token(app, refresh, ["tickets:read"])
+        assert second.scope == "tickets:read"
+        assert await provider.load_refresh_token(app, "guess") is None
+        assert await provider.load_authorization_code(app, said["code"]) is None
+        assert await provider.load_access_token(told.access_token) is None
+
+
+async def test_the_provider_revokes_the_family_of_either_token(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.add()
+        provider = SdkProvider(made.core, made.door, clock=made.now)
+        for kind in ("access", "refresh"):
+            told = await made.granted()
+            token = (
+                AccessToken(token=told["access_token"], client_id="app", scopes=[])
+                if kind == "access"
+                else RefreshToken(token=told["refresh_token"], client_id="app", scopes=[])
+            )
+            await provider.revoke_token(token)
+            await provider.revoke_token(token)
+            assert await provider.load_access_token(told["access_token"]) is None
+            app = await provider.get_client("app")
+            assert app is not None
+            assert await provider.load_refresh_token(app, told["refresh_token"]) is None
+        await provider.revoke_token(AccessToken(token="guess", client_id="app", scopes=[]))
+
+
+async def test_who_is_disabled_is_so_for_the_sdk(tmp_path: Path) -> None:
+    async with world(tmp_path, max_clients=0) as made:
+        await made.add()
+        provider = SdkProvider(made.core, made.door, clock=made.now)
+        app = await provider.get_client("app")
+        assert app is not None
+        told = await made.granted()
+        said, _ = await made.authorize()
+        code = await provider.load_authorization_code(app, said["code"])
+        assert code is not None
+        made.door.people.clear()
+        assert await provider.load_access_token(told["access_token"]) is None
+        with pytest.raises(TokenError, match="invalid_grant"):
+            await provider.exchange_authorization_code(app, code)
+        from mcp.server.auth.provider import RegistrationError
+
+        info = OAuthClientInformationFull(client_id="x", redirect_uris=[AnyUrl(CALLBACK)])
+        with pytest.raises(RegistrationError):
+            await provider.register_client(info)
