@@ -22,7 +22,7 @@ def test_locks_name_no_address() -> None:
     for lock in _tracked("requirements/*.txt"):
         text = lock.read_text()
         assert "://" not in text, lock
-        assert text.count("--hash=sha256:") >= len(re.findall(r"^[a-z0-9].*==", text, re.MULTILINE)) > 10, lock
+        assert text.count("--hash=sha256:") >= len(re.findall(r"^[a-z0-9].*==", text, re.MULTILINE)) > 0, lock
     for lock in _tracked("*package-lock.json"):
         assert '"resolved"' not in lock.read_text(), lock
 
