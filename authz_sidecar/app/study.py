@@ -15,10 +15,14 @@ from authz_sidecar.model import Server
 from authz_sidecar.policy import coverage, diff, logs, replay, suggest
 from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.callers import described
+from authz_sidecar.policy.files import NAMES
+from authz_sidecar.policy.grid import MATRIX
 from authz_sidecar.policy.matrix import Matrix, fill
 from authz_sidecar.policy.opaque import unproved, unsaid
+from authz_sidecar.policy.parse import EXPECTATIONS, FOLDER, POLICY
 from authz_sidecar.policy.questions import Grant, Questions, target
 from authz_sidecar.policy.spelling import Spelling
+from authz_sidecar.policy.stored import ROWS
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
@@ -110,6 +114,22 @@ async def study(config: Config, directory: Path | None = None) -> Study:
     """Load a policy directory, the configured one by default; raises `PolicyProblems` when it does not load."""
     where = directory or config.policy.database or config.at(config.policy.path)
     return await study_files(config, str(where), await read(config, directory))
+
+
+async def study_with(config: Config, place: str, data: bytes) -> Study:
+    """Load the configured policy with one file instead of its own; raises `PolicyProblems`.
+
+    The file is the one of this name, or else `policy.csv`. Expectations are not asked: they may be those of another
+    edit.
+    """
+    name = place.rpartition("/")[2]
+    known = set(NAMES) - {EXPECTATIONS, MATRIX}
+    found = await read(config)
+    instead = name if name in known else f"{FOLDER}{name}" if f"{FOLDER}{name}" in found else POLICY
+    kept = {one: text for one, text in found.items() if one not in (EXPECTATIONS, MATRIX)}
+    if instead == POLICY:
+        kept.pop(ROWS, None)  # of a database
+    return await study_files(config, place, {**kept, instead: data})
 
 
 async def study_files(config: Config, place: str, found: Mapping[str, bytes]) -> Study:

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from authz_sidecar.cli.opened import opened, policy_option, read_log, tell_unsaid
+from authz_sidecar.cli.opened import opened, placed, policy_option, read_log, tell_unsaid
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, table, warn
 
-_DIRECTORY = click.Path(path_type=Path, file_okay=False, exists=True)
+_PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 _NAMED = 5
 _no_new_grants = click.option(
     "--require-no-new-grants", "closed", is_flag=True, help="Exit with 1 when somebody could do what they could not."
@@ -18,19 +18,22 @@ _log_option = click.option("--log", "log", required=True, metavar="FILE|-", help
 
 
 @click.command()
-@click.argument("old", type=_DIRECTORY)
-@click.argument("new", type=_DIRECTORY)
+@click.argument("old", metavar="OLD|-", type=_PLACE)
+@click.argument("new", metavar="NEW|-", type=_PLACE)
 @_no_new_grants
 @config_option
 @as_json
 def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> int:
     """Say who gains and who loses which call when the policy in NEW follows the one in OLD.
 
-    It compares what the policies mean, not their text; both must load.
+    It compares what the policies mean, not their text; both must load. Each is a directory; or a file, or - for
+    standard input, that stands for the one of its name in the configured policy, or else for policy.csv.
 
-    Example: git worktree add /tmp/old main && authz-sidecar policy diff /tmp/old/policies policies
+    Example: git show main:policies/policy.csv | authz-sidecar policy diff - policies/policy.csv
     """
-    before, after = opened(config_path, old), opened(config_path, new)
+    if old == new == Path("-"):
+        raise click.UsageError("only one of the two can be standard input")
+    before, after = placed(config_path, old), placed(config_path, new)
     found = asyncio.run(after.against(before))
     opens = [one for one in found if one.change.opens]
     unproved = after.unproved(before)
@@ -81,7 +84,7 @@ def _difference(one: Any) -> dict[str, object]:
 
 
 @click.command()
-@click.argument("new", type=_DIRECTORY)
+@click.argument("new", type=_PLACE)
 @_log_option
 @_no_new_grants
 @config_option
@@ -89,11 +92,17 @@ def _difference(one: Any) -> dict[str, object]:
 def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) -> int:
     """Ask the policy in NEW every question of a decision log, and show the answers that would be other ones.
 
+    NEW is a directory, or a file that stands for the one of its name in the configured policy.
+
     Example: authz-sidecar policy replay policies-next --log var/audit/decisions.jsonl
     """
     past = read_log(log)
-    found = sorted(asyncio.run(opened(config_path, new).replay(past)), key=lambda one: (not one.opens, -one.times))
+    found = sorted(
+        asyncio.run(placed(config_path, new).replay(past)),
+        key=lambda one: (bool(one.hangs_on), not one.opens, -one.times),
+    )
     opens = [one for one in found if one.opens]
+    changed = [one for one in found if not one.hangs_on]
     if json_:
         dump(
             {
@@ -103,32 +112,34 @@ def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) ->
                 "not_told": past.untold,
                 "unverified": past.unverified,
                 "conditional": past.conditional,
-                "changes": [_changed(one) for one in found],
+                "changes": [_changed(one) for one in changed],
+                "undecided": [_changed(one) | {"hangs_on": list(one.hangs_on)} for one in found if one.hangs_on],
             }
         )
         return ANSWERED_NO if closed and opens else YES
     if found:
         table(("", "who", "server", "method", "tool", "was", "would be", "times", "last"), map(_replayed, found))
     say(
-        f"{'' if found else '[green]ok[/]  '}{len(found)} of {len(past.asked)} different questions would be answered "
-        f"otherwise, {sum(one.times for one in found)} of {past.asked.total()} in all"
+        f"{'' if found else '[green]ok[/]  '}{len(changed)} of {len(past.asked)} different questions would be answered "
+        f"otherwise, {sum(one.times for one in changed)} of {past.asked.total()} in all"
     )
     if past.untold:
         warn(f"{past.untold} allowed entries of lists are not told apart in the log, and were not asked again")
     if past.conditional:
-        warn(f"{past.conditional} questions hang on conditions; the log keeps no arguments to ask them again")
+        warn(f"{past.conditional} questions hang on arguments, claims or the time, which the log does not keep")
     if closed and opens:
         complain(f"{len(opens)} new grants, and none are wanted")
     return ANSWERED_NO if closed and opens else YES
 
 
 def _replayed(one: Any) -> tuple[str, ...]:
-    mark = "+ opens" if one.opens else "- closes" if one.closes else "other reason"
+    mark = "+ opens" if one.opens else "- closes" if one.closes else "? unknown" if one.hangs_on else "other reason"
     asked = one.asked
     who = next((name for name in asked.subjects if name.startswith("user:")), " ".join(asked.subjects))
     was = asked.reason or "denied"
+    after = f"hangs on {'; '.join(one.hangs_on)}" if one.hangs_on else one.after.reason.value
     return (
-        mark, who, asked.server, asked.method, asked.tool, was, one.after.reason.value, str(one.times), one.last_time,
+        mark, who, asked.server, asked.method, asked.tool, was, after, str(one.times), one.last_time,
     )  # fmt: skip
 
 

@@ -36,6 +36,21 @@ def opened(config_path: Path, directory: Path | None) -> Any:
     return asyncio.run(study.study(configfile.load(config_path), directory))
 
 
+def placed(config_path: Path, place: Path) -> Any:
+    """Load the policy of a directory, or the configured one with one file instead of its own; `-` is standard input.
+
+    Raises `PolicyProblems` and `ConfigError`.
+    """
+    if place.is_dir():
+        return opened(config_path, place)
+    from authz_sidecar import configfile
+    from authz_sidecar.app import study
+
+    with click.open_file(str(place), "rb") as file:
+        data = file.read()
+    return asyncio.run(study.study_with(configfile.load(config_path), str(place), data))
+
+
 def tell_unsaid(unsaid: str) -> None:
     """Warn of what cannot be told about a policy, on standard error, whatever is printed."""
     if unsaid:

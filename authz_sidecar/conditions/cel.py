@@ -62,6 +62,11 @@ class CelCondition:
     _price: Price = field(compare=False, repr=False)
     _paths: tuple[tuple[str, Path], ...] = field(compare=False, repr=False)
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The variables that it looks at: `args`, `claims`, `context`, `now`."""
+        return frozenset(name for name, _ in self._uses)
+
     def holds(self, facts: Facts) -> bool:
         """Say whether the condition is true, or raise `ConditionError`."""
         variables = {name: _part(look.variable(name, facts), names) for name, names in self._uses}

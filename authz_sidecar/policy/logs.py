@@ -27,6 +27,7 @@ class Asked:
     allowed: bool
     reason: str
     mode: str
+    context: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Log:
     untold: int = 0
     """Questions of batches that were allowed: the log does not name them."""
     conditional: int = 0
-    """Questions that a replay could not answer, for want of the arguments."""
+    """Questions that a replay could not answer, for want of arguments, claims or the time."""
     unverified: int = 0
     """Answers to callers whom no policy could know."""
 
@@ -99,4 +100,5 @@ def _asked(event: DecisionEvent, who: Who) -> Iterator[Asked]:
             allowed=event.allowed and not event.items,
             reason="" if event.items and event.reason == "batch" else event.reason,
             mode=event.mode,
+            context=tuple(sorted(event.context.items())),
         )
