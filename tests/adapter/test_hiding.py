@@ -50,7 +50,7 @@ async def test_what_is_hidden_reads_like_what_does_not_exist(
 ):
     apps = [one.streamable_http_app(stateless_http=stateless, json_response=as_json) for one in (server(), lesser())]
     full, less = (
-        AuthzMiddleware(app, server="ops", sidecar=sidecar.target, audit=sink, denied="hide")
+        AuthzMiddleware(app, server="ops", sidecar=sidecar.target, audit=sink, denied="hide", timeout=5)
         for app, sink in zip(apps, (lines, Lines()), strict=True)
     )
     async with AsyncExitStack() as stack:

@@ -32,7 +32,7 @@ class Caller:
         if not self.modern:
             hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "by-hand", "version": "1"}}
             answer = await self.ask("initialize", hello)
-            assert answer.status_code == 200
+            assert answer.status_code == 200, answer.text
             self.headers["mcp-protocol-version"] = OLD
             if "mcp-session-id" in answer.headers:
                 self.headers["mcp-session-id"] = answer.headers["mcp-session-id"]
