@@ -188,6 +188,18 @@ def test_the_language_is_switched_by_a_click(server: Running, tab: Tab) -> None:
     page.get_by_role("heading", name="Allow Desk Tool?").wait_for()
 
 
+def test_a_client_may_ask_in_a_window_of_its_own(server: Running, tab: Tab) -> None:
+    page = tab(java_script_enabled=True)
+    page.goto(server.callback)
+    with page.expect_popup() as opened:
+        page.evaluate("url => { window.open(url) }", server.ask())
+    window = opened.value
+    _log_in(window)
+    _allow(window)
+    assert "code" in _told(window, server)
+    assert window.evaluate("() => window.opener !== null")
+
+
 def test_no_page_lets_itself_be_framed(server: Running, tab: Tab) -> None:
     page = tab()
     page.goto(server.callback)

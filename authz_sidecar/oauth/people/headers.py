@@ -18,10 +18,10 @@ PAGE: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), publickey-credentials-get=()",
     "vary": "cookie, accept-language",
 }
 """`form-action 'self'` also stops redirects behind a form in Chromium; so who leaves after a form gets a page that
-leads on (`leaving.html`)."""
+leads on (`leaving.html`). There is no `cross-origin-opener-policy`: a client may ask in a window that it opened, and
+hears of the end through `window.opener`."""
