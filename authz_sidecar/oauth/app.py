@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from authz_sidecar.oauth import forms
 from authz_sidecar.oauth.authorize import Authorizations
 from authz_sidecar.oauth.door import Door
-from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
+from authz_sidecar.oauth.errors import InvalidRequest, RequestRefused, UnsafeRequest
 from authz_sidecar.oauth.settings import Settings
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -23,9 +23,11 @@ def app(
 
     async def authorize(http: Request) -> Response:
         """RFC 6749 section 3.1: by GET, and by POST for what is too long for a URL."""
-        given = http.query_params if http.method == "GET" else await http.form()
         try:
-            return await door.ask(http, await authorizations.read(_pairs(given)))
+            given = http.query_params.multi_items() if http.method == "GET" else await forms.pairs(http)
+            return await door.ask(http, await authorizations.read(given))
+        except InvalidRequest:
+            return await door.unsafe(http, UnsafeRequest("the request is not a form that can be read"))
         except UnsafeRequest as error:
             return await door.unsafe(http, error)
         except RequestRefused as refusal:
@@ -36,7 +38,3 @@ def app(
     made = Starlette(routes=[*own, *routes, *door.routes()])
     made.router.redirect_slashes = False
     return made
-
-
-def _pairs(given: ImmutableMultiDict[str, object]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in given.multi_items() if isinstance(value, str)]

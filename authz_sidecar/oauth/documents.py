@@ -16,6 +16,7 @@ import structlog
 from authz_sidecar import strictjson
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.errors import OAuthError
+from authz_sidecar.oauth.limit import Limit
 from authz_sidecar.oauth.register import grant_types, redirect_uris
 from authz_sidecar.ports import Clock
 
@@ -51,8 +52,14 @@ class Fetch(Protocol):
 class DocumentClients:
     """Finds clients by their documents, and keeps those for as long as their servers say, within a minute and a day."""
 
-    def __init__(self, *, fetch: Fetch, clock: Clock, hosts: frozenset[str] = frozenset()) -> None:
-        """Take what fetches; with `hosts`, documents of other hosts are not looked at."""
+    def __init__(
+        self, *, fetch: Fetch, clock: Clock, hosts: frozenset[str] = frozenset(), per_minute: int = 120
+    ) -> None:
+        """Take what fetches; with `hosts`, documents of other hosts are not looked at.
+
+        Anybody may name a URL, so no more than `per_minute` are fetched: we are nobody's tool to call others.
+        """
+        self._limit = Limit(per_minute, seconds=60.0, clock=clock)
         self._fetch = fetch
         self._clock = clock
         self._hosts = hosts
@@ -71,6 +78,9 @@ class DocumentClients:
         # One fetch for all who wait: nobody can make us call others more often than they call us.
         task = self._busy.get(client_id)
         if task is None:
+            if not self._limit.take(""):
+                self._log.warning("client_document_refused", detail="too many documents were asked for this minute")
+                return None
             task = self._busy[client_id] = asyncio.create_task(self._load(client_id))
             task.add_done_callback(lambda _: self._busy.pop(client_id, None))
         return await asyncio.shield(task)

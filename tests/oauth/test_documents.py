@@ -181,9 +181,20 @@ async def test_many_who_ask_at_once_make_one_fetch() -> None:
     assert web.fetched == [URL]
 
 
+async def test_nobody_makes_us_call_others_without_end() -> None:
+    web, now = Web(), Time()
+    clients = DocumentClients(fetch=web, clock=now, per_minute=3)
+    for number in range(5):
+        await clients.find(f"{URL}?{number}")
+    assert await clients.find(URL) is None
+    assert len(web.fetched) == 3
+    now.now += 61
+    assert await clients.find(URL) is not None
+
+
 async def test_not_more_documents_are_kept_than_there_is_room() -> None:
     web, now = Web(), Time()
-    clients = DocumentClients(fetch=web, clock=now)
+    clients = DocumentClients(fetch=web, clock=now, per_minute=2_000)
     for number in range(1_001):
         await clients.find(f"{URL}?{number}")
     assert len(clients._kept) == 1_000

@@ -91,6 +91,12 @@ async def test_an_unsafe_request_is_shown_and_never_redirected(
     assert "location" not in response.headers
 
 
+async def test_a_body_that_is_no_form_is_unsafe(server: World) -> None:
+    for content, kind in ((b"{}", "application/json"), (b"a=%ff", "application/x-www-form-urlencoded")):
+        response = await server.http.post("/authorize", content=content, headers={"content-type": kind})
+        assert response.status_code == 400
+
+
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 async def test_two_answers_to_where_it_goes_are_none(server: World, name: str) -> None:
     given = server.asking(_CHALLENGE)

@@ -1,5 +1,6 @@
 """An authorization server in memory, with a door that says yes, and a client that follows the flow."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -65,11 +66,13 @@ class Sidecar:
 
     heard: list[Revocation] = field(default_factory=list)
     fails: Exception | None = None
+    hears: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def revoke(self, entry: Revocation) -> Receipt:
         if self.fails is not None:
             raise self.fails
         self.heard.append(entry)
+        self.hears.set()
         return Receipt(kept=Kept(id="x", epoch=len(self.heard), revocation=entry, at=0.0, keep_until=0.0))
 
 
