@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -51,9 +52,11 @@ def fixture(profile: str, directory: Path) -> Iterator[str]:
 
 def login(url: str, home: Path, *options: str, person: tuple[str, str] | None = None) -> str:
     """Log in as a person in a browser, or as whoever its own fixtures take; gives what it said."""
-    more = {} if person is None else {"BROWSER": f"{sys.executable} -m tests.matrix.person {' '.join(person)} %s"}
-    browser = ["--no-browser"] if person is None else []
-    return _run(home, "login", url, "--no-color", *browser, *options, more=more)
+    if person is None:
+        return _run(home, "login", url, "--no-color", "--no-browser", *options)
+    browser = shlex.join([sys.executable, "-m", "tests.matrix.person", *person])
+    waiting = ["--thorough", "--timeout", "30"]
+    return _run(home, "login", url, "--no-color", *waiting, *options, more={"BROWSER": f"{browser} %s"})
 
 
 def scan(url: str, home: Path, *options: str) -> Report:

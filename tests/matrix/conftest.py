@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 _KEY = pytest.StashKey[dict[tuple[str, str], dict[str, bool]]]()
+_GRADES = pytest.StashKey[dict[str, str]]()
 
 
 @pytest.fixture
@@ -25,7 +26,18 @@ def table(pytestconfig: pytest.Config) -> Callable[..., Callable[[str, bool, Any
     return begin
 
 
+@pytest.fixture
+def grades(pytestconfig: pytest.Config) -> dict[str, str]:
+    """Give what an outside judge said, by what was judged."""
+    return pytestconfig.stash.setdefault(_GRADES, {})
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    grades = config.stash.get(_GRADES, {})
+    if grades:
+        terminalreporter.section("grades by mcp-authlab")
+        for judged, said in grades.items():
+            terminalreporter.write_line(f"{judged:48} {said}")
     cells = config.stash.get(_KEY, {})
     if not cells:
         return

@@ -124,27 +124,32 @@ def _laid_out(place: Town) -> int:
 
 
 @pytest.mark.parametrize("profile", BROKEN)
-def test_what_is_broken_is_condemned_when_it_stands_alone(profile: str, tmp_path: Path) -> None:
+def test_what_is_broken_is_condemned_when_it_stands_alone(profile: str, tmp_path: Path, grades: dict[str, str]) -> None:
     with authlab.fixture(profile, tmp_path) as url:
         authlab.login(url, tmp_path)
         report = authlab.scan(url, tmp_path)
+    grades[f"its own profile {profile}, broken"] = report.line
     assert BROKEN[profile] in report.ids("fail", "warn"), report.line
     assert report.text["counts"]["error"] == 0
 
 
-def test_the_gateway_alone_fails_nothing_without_a_login(whole: Whole, tmp_path: Path) -> None:
+def test_the_gateway_alone_fails_nothing_without_a_login(whole: Whole, tmp_path: Path, grades: dict[str, str]) -> None:
     report = authlab.scan(whole.url, tmp_path, "--no-login")
+    grades["our gateway, without a login"] = report.line
     assert report.ids("fail", "error") == set(), report.line
     assert report.ran >= 19
     assert report.ids("warn") <= LOOPBACK, report.line
 
 
-def test_gateway_and_authorization_server_pass_every_check(whole: Whole, tmp_path: Path) -> None:
+def test_gateway_and_authorization_server_pass_every_check(
+    whole: Whole, tmp_path: Path, grades: dict[str, str]
+) -> None:
     said = authlab.login(
         whole.url, tmp_path, "--scope", "tools:use", "--foreign-resource", whole.foreign, person=("alice", PASSWORD)
     )
     assert said.startswith("0\n"), said
     report = authlab.scan(whole.url, tmp_path, "--tool", TOOL)
+    grades["our gateway and authorization server"] = report.line
     assert report.ids("fail", "error") == set(), [one for one in report.text["results"] if one["status"] == "fail"]
     assert report.ids("warn") == LOOPBACK, report.line
     assert report.ran == ALL, report.line
