@@ -13,6 +13,7 @@ from rich.markup import escape
 from authz_sidecar.cli.show import YES, as_json, dump, say, warn
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.policy.findings import quote
+from authz_sidecar.policy.fmt import fmt
 from authz_sidecar.policy.tools import TOOLS
 
 _FILES: Final = ("authz.toml", "policies/model.conf", "policies/policy.csv", "policies/scopes.csv",
@@ -71,7 +72,8 @@ def init(
         template = resources.files("authz_sidecar.cli") / "templates" / Path(name).name
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(asked.get(path.name) or _filled(template.read_text("utf-8"), server, audience), "utf-8")
+        text = asked.get(path.name) or _filled(template.read_text("utf-8"), server, audience)
+        path.write_text(_aligned(path.name, text), "utf-8")
     if url:
         (directory / "policies" / TOOLS).write_text(asked[TOOLS], "utf-8")
     devkeys.write(directory / "keys")
@@ -110,6 +112,11 @@ def _ask(server: str, url: str, token_file: str | None) -> dict[str, str]:
         "expectations.csv": "".join(tests[:2]),
         TOOLS: offered.tools_json(server, lists),
     }
+
+
+def _aligned(name: str, text: str) -> str:
+    """Lay out a table as `policy fmt` does, so that it finds nothing to do on the first day."""
+    return fmt(name, text.encode()).decode() if name.endswith(".csv") else text
 
 
 def _filled(template: str, server: str, audience: str) -> str:

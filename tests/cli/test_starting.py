@@ -179,3 +179,10 @@ def test_python_dash_m_is_the_same_command() -> None:
         [sys.executable, "-m", "authz_sidecar", "--version"], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (0, f"authz-sidecar {__version__}\n")
+
+
+@pytest.mark.parametrize("server", ["x", "my-server", "a-very-long-server-name"])
+def test_what_init_writes_is_laid_out_as_fmt_wants_it(run: Run, tmp_path: Path, server: str) -> None:
+    assert run("init", tmp_path, "--server", server).code == 0
+    said = run("policy", "fmt", "--check", "--config", tmp_path / "authz.toml")
+    assert (said.code, said.out) == (0, "ok  all columns are aligned\n")
