@@ -1,7 +1,7 @@
 """The decision log: every answer becomes an event, encoded once and given to a sink."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -24,11 +24,12 @@ from authz_sidecar.events import (
     encode,
 )
 from authz_sidecar.linelog import LineSink, LogUnavailable
-from authz_sidecar.model import Answer, Decision, Principal, Query, Shadowed
+from authz_sidecar.model import Answer, Decision, Principal, Query, RuleRef, Shadowed
 from authz_sidecar.ports import Clock
 
 WhenFull = Literal["deny", "drop"]
 
+_CALLERS: Final = 1_000
 _SHARE: Final = 10
 """Strangers may have one part in so many of the lines that wait for the disk."""
 
@@ -65,6 +66,7 @@ class Ledger:
         self._written = written
         self._share = max(1, room // _SHARE)
         self._unsaid = 0
+        self._callers: dict[int, tuple[Principal, Who]] = {}
         self._failing = False
         self._log = structlog.stdlib.get_logger("authz_sidecar.audit")
         self._lane = Lane(write=self._offer, roomy=self._has_room_for_strangers, full=strangers)
@@ -158,8 +160,8 @@ class Ledger:
     def _event(self, query: Query, answer: Answer, detail: str) -> DecisionEvent:
         query = redacted(query)
         decisions, questions = answer.decisions, query.questions
-        reasons = {decision.reason for decision in decisions}
-        methods = {question.method for question in questions}
+        same_reason = len(decisions) == 1 or len({decision.reason for decision in decisions}) == 1
+        same_method = len(questions) == 1 or len({question.method for question in questions}) == 1
         who = answer.principal
         return DecisionEvent(
             v=SCHEMA_VERSION,
@@ -167,13 +169,13 @@ class Ledger:
             decision_id=answer.decision_id,
             server=redact(answer.server, query.token.text),
             allowed=bool(answer),
-            reason=decisions[0].reason.value if len(reasons) == 1 else "batch",
+            reason=decisions[0].reason.value if same_reason else "batch",
             mode=answer.mode.value,
             revision=answer.revision,
-            method=questions[0].method if len(methods) == 1 else "",
+            method=questions[0].method if same_method else "",
             tool="" if query.batch else questions[0].tool,
             request_id=query.request_id,
-            who=None if who is None else _who(who),
+            who=None if who is None else self._whose(who),
             rules=_rules(decisions),
             required_scopes=_scopes(decisions),
             token_digest=self._digest(query.token.text.encode(errors="surrogatepass")),
@@ -186,6 +188,16 @@ class Ledger:
             context=dict(query.context),
             shadow=None if answer.shadow is None else _shadow(query, answer, answer.shadow),
         )
+
+    def _whose(self, principal: Principal) -> Who:
+        """Spell a caller, once for as long as the verifier remembers it."""
+        found = self._callers.get(id(principal))
+        # INVARIANT: an entry holds its principal, so that no other can have its identity.
+        if found is None or found[0] is not principal:
+            if len(self._callers) >= _CALLERS:
+                self._callers.clear()
+            found = self._callers[id(principal)] = principal, _who(principal)
+        return found[1]
 
     def _arguments(self, query: Query) -> str:
         if query.batch:
@@ -223,8 +235,10 @@ def _shadow(query: Query, answer: Answer, shadow: Shadowed) -> ShadowLine:
     )
 
 
-def _rules(decisions: Iterable[Decision]) -> tuple[RuleLine, ...]:
-    found = dict.fromkeys(rule for decision in decisions for rule in decision.rules)
+def _rules(decisions: Sequence[Decision]) -> tuple[RuleLine, ...]:
+    found: Iterable[RuleRef] = decisions[0].rules
+    if len(decisions) > 1 or len(decisions[0].rules) > 1:
+        found = dict.fromkeys(rule for decision in decisions for rule in decision.rules)
     return tuple(RuleLine(source=rule.source, line=rule.line, text=rule.text, allow=rule.allow) for rule in found)
 
 

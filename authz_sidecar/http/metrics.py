@@ -78,11 +78,14 @@ class Metrics:
         if query.batch:
             self._items.observe(len(query.questions))
         server = answer.server if answer.server in self._servers else OTHER
-        asked = zip(query.questions, answer.decisions, strict=True)
-        found = Tally((self._method(question.method), decision.reason) for question, decision in asked)
-        for (method, reason), times in found.items():
-            self._decision(server, method, reason, answer.mode).inc(times)
-
+        if not query.batch:
+            method = self._method(query.questions[0].method)
+            self._decision(server, method, answer.decisions[0].reason, answer.mode).inc()
+        else:
+            asked = zip(query.questions, answer.decisions, strict=True)
+            found = Tally((self._method(question.method), decision.reason) for question, decision in asked)
+            for (method, reason), times in found.items():
+                self._decision(server, method, reason, answer.mode).inc(times)
         if answer.shadow is not None:
             self._shadowed(query, answer, answer.shadow)
 
