@@ -87,9 +87,8 @@ class Door:
         reading.note(entry, asked)
         ruling = await self._ask(asked, entry, context)
         _remember(entry, ruling)
-        if (
-            ruling and asked.message is not None and asked.modern
-        ):  # only now: what a tool's arguments are called is nobody else's business
+        if ruling and asked.message is not None and asked.modern:
+            # Not before the ruling: what a tool's arguments are called is nobody else's business.
             self.params.check(asked.headers, asked.message)
         return ruling
 
