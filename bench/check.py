@@ -1,5 +1,6 @@
-"""CPU per Check of the whole sidecar (token verified, policy judged, decision logged) against a bare grpc.aio echo of
-the same messages; rounds interleaved, medians. `python -m bench.check [--quick]`"""
+"""CPU per Check of the whole sidecar (token verified, policy judged, decision logged), by unary calls and by the stream
+that the adapter uses, against a bare grpc.aio echo of the same messages; rounds interleaved, medians.
+`python -m bench.check [--quick]`"""
 
 import argparse
 import asyncio
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import grpc.aio
@@ -15,7 +17,10 @@ import grpc.aio
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
 from examples.demo import processes
+from mcp_adapter.client import SidecarClient
+from mcp_adapter.pdp import Item
 
+STREAM = "the same by the stream"
 SHAPES = ((1, "one at a time"), (32, "32 in flight"))
 
 
@@ -25,6 +30,30 @@ def cpu_ns(pid: int) -> int:
     for task in Path(f"/proc/{pid}/task").iterdir():
         total += int((task / "schedstat").read_text().split()[0])
     return total
+
+
+async def drive_stream(target: str, request: pb.CheckRequest, calls: int, width: int) -> list[float]:
+    """Ask as the adapter does, `width` at a time, and give each question's seconds."""
+    seconds: list[float] = []
+    client = SidecarClient(target, timeout=5)
+    item, names = Item(method=request.method, tool=request.tool), count()
+
+    async def ask() -> None:
+        assert await client.check(request.token, item, server="", request_id=f"r{next(names)}")
+
+    await ask()
+    await asyncio.sleep(0.1)  # by then the stream is open
+    left = iter(range(calls))
+
+    async def worker() -> None:
+        for _ in left:
+            begun = time.perf_counter()
+            await ask()
+            seconds.append(time.perf_counter() - begun)
+
+    await asyncio.gather(*(worker() for _ in range(width)))
+    await client.close()
+    return seconds
 
 
 async def drive(target: str, request: pb.CheckRequest, calls: int, width: int) -> list[float]:
@@ -62,6 +91,7 @@ def main() -> None:
             servers[f"sidecar, engine {engine}"] = (f"unix:{ground.socket}", process.pid)
             token = processes.mint(ground, "alice", "tickets:write")
             servers[f"sidecar, engine {engine}"] += (token,)  # type: ignore[assignment]
+        servers[STREAM] = servers["sidecar, engine index"]
         echo_socket = directory / "echo.sock"
         echo = subprocess.Popen(
             [sys.executable, "-m", "bench.grpc_echo", f"unix:{echo_socket}"], stdout=subprocess.PIPE
@@ -79,7 +109,8 @@ def main() -> None:
                 for name, (target, pid, bearer) in servers.items():  # type: ignore[misc]
                     request = pb.CheckRequest(token=bearer, method="tools/call", tool="create_ticket")
                     before = cpu_ns(pid)
-                    seconds = asyncio.run(drive(target, request, calls, width))
+                    how = drive_stream if name == STREAM else drive
+                    seconds = asyncio.run(how(target, request, calls, width))
                     cpu[name].append((cpu_ns(pid) - before) / 1e3 / (calls + 1))
                     p50[name].append(statistics.median(seconds) * 1e6)
             control = statistics.median(cpu["bare grpc.aio echo"])
