@@ -1,6 +1,7 @@
 """The native hook for servers built with FastMCP 4: `FastMCP(middleware=[...])`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
 from fastmcp.exceptions import (  # pyright: ignore[reportMissingImports] - see below
@@ -31,6 +32,10 @@ class AuthzFastMCPMiddleware(Middleware):  # type: ignore[misc] # see above
     def __init__(self, **settings: Any) -> None:
         """Take the settings of `Hook`."""
         self.hook = Hook(**settings)
+
+    def lifespan(self, server: object) -> AbstractAsyncContextManager[dict[str, object]]:
+        """Be open as long as a server runs, as `Hook.lifespan`."""
+        return self.hook.lifespan(server)
 
     async def on_message(self, context: _Context, call_next: _Next) -> Any:
         """Judge one message; raises `MCPError` for one that is denied."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -100,6 +100,18 @@ class Hook:
         """Stop asking, and write what was recorded; the next message opens both again."""
         await self._pdp.close()
         self._recorder.close()
+
+    @asynccontextmanager
+    async def lifespan(self, server: object) -> AsyncIterator[dict[str, object]]:
+        """Be open as long as a server runs; give it as the server's `lifespan`, or enter it in one of your own.
+
+        Without, both are opened by the first message, and what a sidecar in this process would record last is lost.
+        """
+        await self.open()
+        try:
+            yield {}
+        finally:
+            await self.close()
 
     async def around(
         self,
