@@ -3,6 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from authz_sidecar.model import Principal, Server
@@ -39,6 +40,29 @@ class Verified:
     """and their epoch then."""
 
 
+class _Entry(float):
+    """A `Verified` as it is kept: a number, its `ends`, that knows the rest.
+
+    Among many tokens a hit waits for memory, so what it looks at stands in one place: no other object is touched but
+    the caller that is given. It costs a third less than to follow a reference to a number.
+    """
+
+    __slots__ = ("begins", "epoch", "keys", "principal")
+
+    begins: float
+    epoch: int
+    keys: Keys
+    principal: Principal
+
+    @classmethod
+    def of(cls, verified: Verified) -> "_Entry":
+        """Make one."""
+        entry = cls(verified.ends)
+        entry.begins, entry.epoch, entry.keys = verified.begins, verified.epoch, verified.keys
+        entry.principal = verified.principal
+        return entry
+
+
 class VerifiedTokens:
     """Remembers who a token is while it counts, and forgets what it has known for longest first.
 
@@ -50,7 +74,9 @@ class VerifiedTokens:
     def __init__(self, size: int) -> None:
         """Hold at most `size` tokens; 0 holds none."""
         self._size = size
-        self._entries: OrderedDict[Name, Verified] = OrderedDict()
+        self._entries: OrderedDict[Name, _Entry] = OrderedDict()
+        self._latest = -inf
+        """The latest beginning of all that were ever held: only a clock that was set back comes before it."""
 
     def __len__(self) -> int:
         """Count what is held."""
@@ -61,14 +87,15 @@ class VerifiedTokens:
         entry = self._entries.get(name)
         if entry is None:
             return None
-        if entry.begins <= now < entry.ends and entry.epoch == entry.keys.epoch:
+        if now < entry and entry.epoch == entry.keys.epoch and (now >= self._latest or now >= entry.begins):
             return entry.principal
         del self._entries[name]
         return None
 
     def keep(self, name: Name, verified: Verified) -> None:
         """Remember a verified token."""
-        self._entries[name] = verified
+        self._entries[name] = _Entry.of(verified)
+        self._latest = max(self._latest, verified.begins)
         self._entries.move_to_end(name)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)

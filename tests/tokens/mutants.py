@@ -9,12 +9,13 @@ from typing import Final
 
 ROOM: Final = "authz_sidecar.tokens."
 
-CACHE: Final = "entry.begins <= now < entry.ends and entry.epoch == entry.keys.epoch"
+CACHE: Final = "now < entry and entry.epoch == entry.keys.epoch and (now >= self._latest or now >= entry.begins)"
 DIGEST: Final = 'f"{server.name}\\0{server.audience}\\0{text}"'
 CHANGES: Final = (
-    ("cache", CACHE, "now < entry.ends and entry.epoch == entry.keys.epoch"),
-    ("cache", CACHE, "entry.begins <= now and entry.epoch == entry.keys.epoch"),
-    ("cache", CACHE, "entry.begins <= now < entry.ends"),
+    ("cache", CACHE, "now < entry and entry.epoch == entry.keys.epoch"),
+    ("cache", CACHE, CACHE.removeprefix("now < entry and ")),
+    ("cache", CACHE, CACHE.replace("entry.epoch == entry.keys.epoch and ", "")),
+    ("cache", "self._latest = max(self._latest, verified.begins)", "pass"),
     ("cache", DIGEST, DIGEST.replace("{text}", "{text.rpartition('.')[0]}")),
     ("cache", DIGEST, DIGEST.replace("{text}", "{text.rpartition('.')[2]}")),
     ("cache", DIGEST, DIGEST.replace("{text}", "{text.split('.')[1]}")),
