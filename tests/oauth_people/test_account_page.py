@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from authz_sidecar.oauth.people.consents import Consents
 from authz_sidecar.oauth.people.sessions import IDLE_SECONDS, LIFE_SECONDS, described
 from tests.oauth_people.house import Browser, House, fields, gone
 
@@ -27,6 +28,22 @@ async def test_it_shows_every_app_with_its_scopes_in_words(browser: Browser) -> 
     for word in ("Team Assistant", "Desk Tool", "Ops assistant", "Read tickets", "stock:read", "15 Jan 2027"):
         assert word in page
     assert "No app has access" not in page
+
+
+async def test_a_grant_without_a_consent_is_shown_too_and_can_be_withdrawn(server: House, browser: Browser) -> None:
+    await _allow(browser)
+    await Consents(server.store, server.clock).forget("alice", "assistant")
+    page = await browser.get("/account")
+    assert page.text.count("Team Assistant") > 1
+    assert "Read tickets" in page.text
+    await browser.send(page, "/account/withdraw", client="assistant")
+    assert await server.grants.of("alice") == ()
+
+
+@pytest.mark.parametrize("form", ["/consent", "/logout", "/account/withdraw", "/account/sessions"])
+async def test_the_address_of_a_form_leads_home(browser: Browser, form: str) -> None:
+    answer = await browser.get(form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
 
 
 async def test_it_says_when_there_is_nothing(browser: Browser) -> None:

@@ -49,6 +49,20 @@ async def test_nobody_can_tell_who_exists(server: House) -> None:
     assert said.pop()[0] == 422
 
 
+@pytest.mark.parametrize(
+    ("hint", "filled"),
+    [
+        pytest.param("bob", "bob", id="a name"),
+        pytest.param(" Bob@corp.example ", "bob@corp.example", id="an address"),
+        pytest.param("call 0800 to unlock", "", id="words"),
+        pytest.param("x" * 200, "", id="too long"),
+    ],
+)
+async def test_a_hint_fills_in_a_name_and_nothing_else(browser: Browser, hint: str, filled: str) -> None:
+    page = await browser.ask(login_hint=hint)
+    assert f'id="name" name="name" value="{filled}"' in page.text
+
+
 class Counting(Passwords):
     """Counts how many passwords were compared: comparing is what takes the time."""
 

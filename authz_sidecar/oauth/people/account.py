@@ -11,7 +11,7 @@ from starlette.responses import Response
 from authz_sidecar.oauth.grants import Grants
 from authz_sidecar.oauth.people import csrf
 from authz_sidecar.oauth.people.accounts import Account
-from authz_sidecar.oauth.people.consents import Consent, Consents
+from authz_sidecar.oauth.people.consents import Asked, Consent, Consents
 from authz_sidecar.oauth.people.language import Words
 from authz_sidecar.oauth.people.pages import Pages, initial, plain
 from authz_sidecar.oauth.people.sessions import Session, Sessions
@@ -65,7 +65,7 @@ class AccountPages:
             title=visit.words("account.title"),
             here=f"{self._settings.path}/account",
             person=account.title,
-            apps=self._apps(visit.words, await self._consents.of(account.name)),
+            apps=self._apps(visit.words, await self._all(account.name)),
             sessions=await self._sessions.of(account.name),
             current=session.id,
             done=done if done in DONE else "",
@@ -87,6 +87,17 @@ class AccountPages:
             return "ended"
         await self._sessions.end_others(session.account, visit.secret)
         return "others"
+
+    async def _all(self, account: str) -> list[Consent]:
+        """Give the consents, and the grants that came about without one: nothing that has access is left out."""
+        found = list(await self._consents.of(account))
+        known = {(one.asked.client_id, one.asked.resource) for one in found}
+        for grant in await self._grants.of(account):
+            if (grant.client_id, grant.resource) not in known:
+                asked = Asked(account=account, client_id=grant.client_id, resource=grant.resource, place="")
+                times = {"created_at": grant.created_at, "used_at": grant.used_at}
+                found.append(Consent(asked=asked, client_name=grant.client_name, scopes=grant.scopes, **times))
+        return found
 
     def _apps(self, words: Words, found: Iterable[Consent]) -> list[App]:
         by_client = sorted(found, key=lambda one: one.asked.client_id)

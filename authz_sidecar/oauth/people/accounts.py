@@ -134,6 +134,11 @@ def known_as(typed: str) -> str:
     return typed.strip().lower()
 
 
+def is_name(text: str) -> bool:
+    """Say whether an account could be called this."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _joined(names: Iterable[str]) -> str:
     unique = sorted(set(names))
     for name in unique:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from authz_sidecar.oauth.authorize import AuthorizationRequest
 from authz_sidecar.oauth.people import csrf
-from authz_sidecar.oauth.people.accounts import Account, Accounts, known_as
+from authz_sidecar.oauth.people.accounts import Account, Accounts, is_name, known_as
 from authz_sidecar.oauth.people.asking import after_login
 from authz_sidecar.oauth.people.pages import Pages, plain
 from authz_sidecar.oauth.people.passwords import Busy, Passwords
@@ -74,7 +74,7 @@ class Logins:
             query=query,
             client=plain(request.client.title) if request else "",
             again=again,
-            name=name or (request.login_hint if request else ""),
+            name=name or _hinted(request),
             problem=problem,
         )
         if refused and refused.wait:
@@ -105,3 +105,9 @@ class Logins:
         if checked.rehashed:
             await self._accounts.rehash(name, lock.hash, checked.rehashed)
         return lock.account
+
+
+def _hinted(request: AuthorizationRequest | None) -> str:
+    """Fill in what a client hints at when it could be a name; other words of a stranger have no place in a field."""
+    hint = known_as(request.login_hint) if request else ""
+    return hint if is_name(hint) else ""

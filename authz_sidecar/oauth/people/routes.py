@@ -55,7 +55,10 @@ class Routes:
 
     def all(self) -> Sequence[BaseRoute]:
         """Give them."""
+        forms = ("consent", "account/withdraw", "account/sessions", "logout")
         return [
+            # Whoever loads the address of a form anew finds a page, not an error.
+            *(Route(f"{self._base}/{name}", self._home, methods=["GET"]) for name in forms),
             Route(f"{self._base}/login", self._login_page, methods=["GET"]),
             Route(f"{self._base}/login", self._form(self._log_in), methods=["POST"]),
             Route(f"{self._base}/consent", self._form(self._answered), methods=["POST"]),
@@ -79,6 +82,9 @@ class Routes:
                 return self._leaving(visit, refusal.location)
 
         return posted
+
+    async def _home(self, _: Request) -> Response:
+        return self._to("/account")
 
     async def _login_page(self, http: Request) -> Response:
         visit = await self._visits.read(http)
