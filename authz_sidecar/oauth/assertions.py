@@ -16,8 +16,8 @@ from authz_sidecar.ports import Clock
 
 SIGNED_WITH: Final = ("ES256", "ES384", "PS256", "RS256", "EdDSA")
 LEEWAY: Final = 30.0
-LONGEST_LIFE: Final = 600.0
-"""Seconds: so long is a used one remembered, at most."""
+LONGEST_LIFE: Final = 3_600.0
+"""Seconds: so long is a used one remembered, at most; some libraries sign for an hour unless told otherwise."""
 
 _LONGEST: Final = 16_384
 _SEGMENTS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -89,7 +89,7 @@ def fresh(claims: Claims, now: float) -> float:
         if value is not None:
             times[name] = float(value)
     if not now - LEEWAY < times["exp"] <= now + LONGEST_LIFE + LEEWAY:
-        raise AssertionRefused("it has ended, or lives longer than ten minutes")
+        raise AssertionRefused("it has ended, or lives longer than an hour")
     if any(times.get(name, now) > now + LEEWAY for name in ("iat", "nbf")):
         raise AssertionRefused("it is not valid yet")
     return times["exp"]
