@@ -76,10 +76,17 @@ def _print(report: Any, fixes: tuple[Any, ...]) -> None:
     for warning in report.warnings:
         warn(f"{warning} [{warning.code}]")
     if report.problems:
-        say(f"[red]{len(report.problems)} to mend[/]; a running sidecar would keep its last good policy")
+        say(f"[red]{_counted(report.problems)} to mend[/]; a running sidecar would keep its last good policy")
     else:
-        odd = f", {len(report.warnings)} warnings" if report.warnings else ""
+        plural = "" if len(report.warnings) == 1 else "s"
+        odd = f", {_counted(report.warnings)} warning{plural}" if report.warnings else ""
         say(f"[green]ok[/]  {escape(report.summary)}{odd}")
+
+
+def _counted(found: Any) -> str:
+    """Count them; where not all are listed, the last one says how many more there are."""
+    listed = found[-1].code != "more"
+    return str(len(found)) if listed else f"more than {len(found) - 1:,}"
 
 
 def _print_for_programs(report: Any, form: str, directory: str) -> None:

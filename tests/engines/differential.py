@@ -163,8 +163,11 @@ def stock(case: Draw) -> "casbin.Enforcer":
     return enforcer
 
 
-def differences(case: Draw) -> list[str]:
-    """Give every question on which somebody disagrees with pycasbin, and every row or model that we refuse."""
+def differences(case: Draw, *others: PolicyEngine) -> list[str]:
+    """Give every question on which somebody disagrees with pycasbin, and every row or model that we refuse.
+
+    `others` are asked beside our own engines, where the model is one that we compile.
+    """
     found = Findings()
     csv = "".join(", ".join(row) + "\n" for row in case.rows)
     parsed = parse({"model.conf": case.model.encode(), "policy.csv": csv.encode()}, found)
@@ -172,7 +175,7 @@ def differences(case: Draw) -> list[str]:
         return [str(problem) for problem in found.problems]
     ours: list[PolicyEngine] = [CasbinEngine(), PycasbinEngine()]
     if parsed.rules.foreign is None:
-        ours += [IndexEngine(), PlainEngine()]
+        ours += [IndexEngine(), PlainEngine(), *others]
     policies = [(engine.name, engine.compile(parsed.rules)) for engine in ours]
     enforcer = stock(case)
     return asyncio.run(_ask(case, enforcer, policies))
