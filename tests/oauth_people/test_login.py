@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from authz_sidecar.oauth.people.passwords import Busy, Cost, Passwords
+from authz_sidecar.oauth.people.passwords import Busy, Checked, Cost, Passwords
 from authz_sidecar.oauth.people.throttle import ACCOUNT, ADDRESS, PAIR, Throttle, network
 from tests.oauth_people.house import CHEAP, PASSWORD, Browser, Clock, House, gone, told
 
@@ -141,6 +141,9 @@ async def test_the_database_holds_no_password_and_no_session(server: House, brow
 def test_the_parameters_are_those_of_rfc_9106() -> None:
     hashed = Passwords().hash(PASSWORD)
     assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert Passwords()._nobody.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert len(Passwords()._nobody) == len(hashed)
+    assert Passwords()._check(hashed, PASSWORD) == Checked(right=True)
 
 
 @pytest.mark.parametrize(

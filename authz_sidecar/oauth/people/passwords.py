@@ -12,6 +12,8 @@ SHORTEST: Final = 12
 """Characters. Length is the one rule about what a password looks like (NIST SP 800-63B section 3.1.1)."""
 LONGEST: Final = 1_024
 """Bytes; nobody types more, and hashing must not be a way to keep us busy."""
+_NOBODY: Final = "$argon2id$v=19$m=65536,t=3,p=4$KzU8m3ru7KefppkVLC0FNg$e46qoxjae0aGQo1unGd3ljPRkQLwv7rzA4vfT9SMBbI"
+"""Nobody's, at the default cost: what a password is compared with when there is no account."""
 _AT_ONCE: Final = 2
 _WAITING: Final = 64
 
@@ -54,7 +56,8 @@ class Passwords:
             salt_len=16,
             type=Type.ID,
         )
-        self._nobody = self._hasher.hash("nobody has this password")
+        # Made anew only for another cost: a comparison must cost the same as with a hash of somebody.
+        self._nobody = _NOBODY if cost == Cost() else self._hasher.hash("nobody has this password")
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
