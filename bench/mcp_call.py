@@ -1,5 +1,5 @@
-"""One MCP `tools/call` over HTTP, unprotected and protected, in one run: p50, p99 and the ratio.
-`python -m bench.mcp_call [--quick]`"""
+"""One MCP `tools/call` over HTTP, unprotected and protected, in one run: p50, p99, the ratio, and the CPU of the server
+and of the sidecar, which other work on the machine disturbs least. `python -m bench.mcp_call [--quick]`"""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from contextlib import ExitStack
 
 import httpx2
 
+from bench.check import cpu_ns
 from examples.demo import processes
 
 VERSION = "2026-07-28"
@@ -55,8 +56,8 @@ def main() -> None:
     rounds, calls = (3, 60) if quick else (9, 200)
     with ExitStack() as stack:
         ground = processes.prepare(processes.ROOT / "var" / "bench-mcp")
-        stack.enter_context(processes.sidecar(ground))
-        stack.enter_context(processes.ops_assistant(ground))
+        sidecar = stack.enter_context(processes.sidecar(ground))
+        guarded = stack.enter_context(processes.ops_assistant(ground))
         port = processes.free_port()
         command = [
             *(sys.executable, "-m", "examples.ops_assistant", "--unprotected", "--port", str(port)),
@@ -72,16 +73,24 @@ def main() -> None:
             asyncio.run(drive(url, token, 20))
         p50: dict[str, list[float]] = {name: [] for name in targets}
         p99: dict[str, list[float]] = {name: [] for name in targets}
+        cpu: dict[str, list[float]] = {name: [] for name in (*targets, "sidecar")}
+        pids = {"unprotected": bare.pid, "protected": guarded.pid}
         for _ in range(rounds):
             for name, url in targets.items():
+                before, asked = cpu_ns(pids[name]), cpu_ns(sidecar.pid)
                 seconds = asyncio.run(drive(url, token, calls))
+                cpu[name].append((cpu_ns(pids[name]) - before) / 1e6 / calls)
+                if name == "protected":
+                    cpu["sidecar"].append((cpu_ns(sidecar.pid) - asked) / 1e6 / calls)
                 p50[name].append(statistics.median(seconds) * 1e3)
                 p99[name].append(statistics.quantiles(seconds, n=100)[98] * 1e3)
         print(f"{rounds} interleaved rounds of {calls} tools/call; medians of the rounds\n")
         for name in targets:
             print(
                 f"  {name:12} p50 {statistics.median(p50[name]):6.2f} ms   p99 {statistics.median(p99[name]):6.2f} ms"
+                f"   CPU of the server {statistics.median(cpu[name]):5.2f} ms"
             )
+        print(f"  CPU of the sidecar {statistics.median(cpu['sidecar']):.2f} ms")
         pairs = [one / other for one, other in zip(p50["protected"], p50["unprotected"], strict=True)]
         added = statistics.median(p50["protected"]) - statistics.median(p50["unprotected"])
         spread = f"({min(pairs):.2f}-{max(pairs):.2f})"
