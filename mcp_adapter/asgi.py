@@ -165,7 +165,7 @@ class AuthzMiddleware:
             _log.exception("adapter_failed")
             await self._refuse(Refusal(503, UNANSWERED, "the request could not be judged"), reply, entry)
         finally:
-            if reply.started and not reply.complete and entry.outcome != ENDED:
+            if reply.started and not (reply.complete or reply.answered) and entry.outcome != ENDED:
                 entry.outcome = "aborted"
             self._recorder.write(entry)
 

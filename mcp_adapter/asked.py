@@ -23,6 +23,8 @@ class Asked:
     headers: Headers
     items: tuple[Item, ...]
     message: Message | None = None
+    gone: bool = False
+    """Whether the method is one that the protocol version of the request has no more."""
     body: bytes = b""
     """The very bytes that `message` was read from."""
 
@@ -63,6 +65,9 @@ async def read(http_method: str, headers: Headers, receive: Receive, *, limit: i
     sent = await body.read(receive, headers, limit=limit, patience=patience)
     message = jsonrpc.read(sent)
     mirror.check(headers, message)
+    entry = methods.METHODS.get(message.method)
+    if entry is not None and entry.old and mirror.is_modern(headers):  # what it would act on does not matter
+        return Asked(headers=headers, items=(Item(method=message.method),), message=message, gone=True, body=sent)
     return Asked(headers=headers, items=methods.items(message), message=message, body=sent)
 
 

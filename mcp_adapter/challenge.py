@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from mcp_adapter.gate import Ruling, Way
-from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, UNANSWERED, Refusal
+from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, UNANSWERED, Refusal
 
 NO_TOKEN: Final = 40100
 FORBIDDEN: Final = 40300
@@ -62,6 +62,8 @@ class Challenger:
                 return self._answer(
                     200 if self.softly and request_id is not None else 403, FORBIDDEN, ruling, request_id
                 )
+            case Way.NO_METHOD:
+                return self._answer(404, METHOD_NOT_FOUND, ruling, request_id)
             case Way.UNKNOWN:
                 # Where there are sessions, 404 says that the session has ended, and the client would begin another.
                 return self._answer(404 if modern else 200, INVALID_PARAMS, ruling, request_id)

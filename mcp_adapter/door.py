@@ -1,7 +1,7 @@
 """One request at the MCP endpoint: ask about it, then forward the very bytes or say no."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mcp_adapter import asked as reading
@@ -95,10 +95,15 @@ class Door:
     async def _ask(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
         if asked.message is None:
             return await self.gate.judge(entry.token, asked.items, entry.request_id, context)
+        if asked.gone:
+            return _no_method(await self.gate.judge(entry.token, asked.items, entry.request_id, context))
         claim = self.tasks.claim(asked.message, asked.items)
         if claim.made:
             entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
-        return claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
+        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
+        unknown = ruling.way is Way.FORBID and ruling.reason == "method_unknown"
+        # 2026-07-28, "Error Handling": an unknown method is 404. Before, that said that the session has ended.
+        return _no_method(ruling) if unknown and asked.modern else ruling
 
     def _stay(
         self,
@@ -135,7 +140,7 @@ class Door:
         entry: Entry,
         stay: Stay,
     ) -> None:
-        onward = self._onward(scope, asked, ruling, entry)
+        onward = self._onward(scope, asked, ruling, reply, entry)
         tap = stay.tap
         if asked.message is not None and asked.message.method == "tools/call":
             principal, item = _principal(ruling), asked.items[0]
@@ -159,7 +164,7 @@ class Door:
         if self.unknown is None or ruling.way is not Way.FORBID or not self.unknown.name(method):
             return False
         body = self.unknown.question(asked)
-        onward = self._onward(scope, asked, ruling, entry, tool=self.unknown.name(method))
+        onward = self._onward(scope, asked, ruling, reply, entry, tool=self.unknown.name(method))
         onward["headers"] = self.unknown.headers(onward["headers"], method, body)
         heard = await self.unknown.answer(asked, onward, body, receive)
         if heard is None:
@@ -170,7 +175,9 @@ class Door:
         entry.detail = entry.detail or "answered as an unknown name"
         return True
 
-    def _onward(self, scope: Scope, asked: Asked, ruling: Ruling, entry: Entry, tool: str = "") -> dict[str, Any]:
+    def _onward(
+        self, scope: Scope, asked: Asked, ruling: Ruling, reply: Reply, entry: Entry, tool: str = ""
+    ) -> dict[str, Any]:
         """Give the scope as the server gets to see it; raises `Refusal` (404) for a session of somebody else."""
         session, event = self._open(asked, ruling, entry), self._open_event(asked, ruling)
         return {
@@ -180,7 +187,7 @@ class Door:
             "extensions": {},  # the answer must pass us as plain events
             SCOPE_KEY: _principal(ruling),
             DECISION_KEY: ruling.answer,
-            PASSED_KEY: _passed(asked, entry, tool),
+            PASSED_KEY: _passed(asked, reply, entry, tool),
         }
 
     def _filter(self, asked: Asked, ruling: Ruling, entry: Entry, context: Mapping[str, str]) -> Filter | None:
@@ -237,6 +244,13 @@ class Door:
         return sealed
 
 
+def _no_method(ruling: Ruling) -> Ruling:
+    """Say so to whoever was verified; what the ruling was does not matter."""
+    if ruling.way is Way.CHALLENGE or ruling.answer is None or ruling.answer.principal is None:
+        return ruling
+    return replace(ruling, way=Way.NO_METHOD, reason="method_unknown", message="method not found", scopes=())
+
+
 def _remember(entry: Entry, ruling: Ruling) -> None:
     entry.outcome = _OUTCOMES.get(ruling.way, "denied")
     entry.reason, entry.detail, entry.rules = ruling.reason, ruling.detail, ruling.rules
@@ -245,8 +259,10 @@ def _remember(entry: Entry, ruling: Ruling) -> None:
         entry.principal = ruling.answer.principal
 
 
-def _passed(asked: Asked, entry: Entry, tool: str) -> Passed:
+def _passed(asked: Asked, reply: Reply, entry: Entry, tool: str) -> Passed:
     def note(detail: str, outcome: str) -> None:
+        if reply.answered:  # the client has what it asked for, whatever became of the connection
+            return
         if entry.outcome != ENDED:
             entry.detail, entry.outcome = detail, outcome or entry.outcome
 

@@ -25,6 +25,8 @@ class Way(StrEnum):
     PASS = "pass"  # noqa: S105 - not a password
     STEP_UP = "step_up"
     """403, and the scopes that would help."""
+    NO_METHOD = "no_method"
+    """The protocol version of the request has no such method, whoever asks."""
     UNANSWERED = "unanswered"
     """Nobody could say: 503."""
     UNKNOWN = "unknown"

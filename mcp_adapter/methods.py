@@ -39,6 +39,8 @@ class Method:
     listing: Listing | None = None
     mirrored: str = ""
     """The parameter that `Mcp-Name` repeats (2026-07-28, "Request Metadata"), if any."""
+    old: bool = False
+    """Whether 2026-07-28 has it no more: there it is an unknown method, whatever a server makes of it."""
 
 
 def _wrong(message: str) -> Refusal:
@@ -112,26 +114,26 @@ def _listen(message: Message) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _listed(key: str, name: str, method: str) -> tuple[str, Method]:
-    return method, Method(find=_nothing, listing=Listing(key=key, name=name, method=method))
+def _listed(key: str, name: str, method: str, *, old: bool = False) -> tuple[str, Method]:
+    return method, Method(find=_nothing, listing=Listing(key=key, name=name, method=method), old=old)
 
 
 METHODS: Final[Mapping[str, Method]] = MappingProxyType(
     {
         "initialize": Method(find=_nothing),
-        "logging/setLevel": Method(find=_nothing),
+        "logging/setLevel": Method(find=_nothing, old=True),
         "ping": Method(find=_nothing),
         "server/discover": Method(find=_nothing),
         "tools/call": Method(find=_name, mirrored="name"),
         "prompts/get": Method(find=_name, mirrored="name"),
         "resources/read": Method(find=uri, mirrored="uri"),
-        "resources/subscribe": Method(find=uri),
-        "resources/unsubscribe": Method(find=uri),
+        "resources/subscribe": Method(find=uri, old=True),
+        "resources/unsubscribe": Method(find=uri, old=True),
         "completion/complete": Method(find=_ref),
         "subscriptions/listen": Method(find=_listen),
         "tasks/cancel": Method(find=_task, mirrored="taskId"),
         "tasks/get": Method(find=_task, mirrored="taskId"),
-        "tasks/result": Method(find=_task, mirrored="taskId"),
+        "tasks/result": Method(find=_task, old=True),
         "tasks/update": Method(find=_task, mirrored="taskId"),
         **dict(
             [
@@ -139,7 +141,7 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
                 _listed("prompts", "name", "prompts/list"),
                 _listed("resources", "uri", "resources/list"),
                 _listed("resourceTemplates", "uriTemplate", "resources/templates/list"),
-                _listed("tasks", "taskId", "tasks/list"),
+                _listed("tasks", "taskId", "tasks/list", old=True),
             ]
         ),
     }

@@ -70,6 +70,11 @@ class Tap:
         elif chunk.rstrip().endswith(b"}"):  # it may be whole, and the client may know so by its length
             self._look(bytes(self._kept))
 
+    @property
+    def answered(self) -> bool:
+        """Whether the answer has passed."""
+        return self._failed is not None
+
     def failed(self) -> bool | None:
         """Say, at the end, whether the answer is an error; None when it was too large, or did not say."""
         if self.streams and self._kept is not None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 PARSE_ERROR: Final = -32700
 HEADER_MISMATCH: Final = -32020

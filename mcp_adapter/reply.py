@@ -67,6 +67,11 @@ class Reply:
         self._request_id, self._rewrite, self._filter, self._tap = request_id, rewrite, filtering, tap
         self._marks = marks
 
+    @property
+    def answered(self) -> bool:
+        """Whether a call has its answer: some clients close a stream as soon as they have what they asked for."""
+        return self._tap is not None and self._tap.answered
+
     async def answer(self, answered: Answered) -> None:
         """Send an answer of our own."""
         headers = list(answered.headers)
@@ -137,6 +142,8 @@ class Reply:
     async def _body(self, body: bytes, *, more: bool) -> None:
         if self._tap is not None:
             self._tap.take(body)
+            if self._tap.answered:
+                self._entry.tool_error = self._tap.failed()
         if self._marks is not None:
             body = self._marks.feed(body) + (b"" if more else self._marks.end())
         if self._filter is None:
