@@ -68,6 +68,8 @@ class Standing:
     """Absent where the server keeps no record."""
     token_file: Path | None = None
     """Where a server over stdio finds the caller's token; `url` is then the program to run."""
+    upstream: str = ""
+    """Where a server behind the gateway can be asked without it."""
     soft: bool = False
     """A final no is an error with status 200, for clients that do not outlive a 403."""
     scope: str = SCOPE
@@ -111,7 +113,8 @@ def gateway(
         config = directory / "gateway.toml"
         config.write_text(gateway_config(free_port(), sidecar, upstream, denied))
         with gateway_process(config) as (_, url, _status):
-            yield Standing(url=f"{url}/mcp", audit=directory / "audit.jsonl", ran=ran, soft=denied == "200")
+            soft, audit = denied == "200", directory / "audit.jsonl"
+            yield Standing(url=f"{url}/mcp", audit=audit, ran=ran, upstream=upstream, soft=soft)
 
 
 def gateway_config(port: int, sidecar: str, upstream: str, denied: str = "403") -> str:
