@@ -30,7 +30,7 @@ from tests.process import grounds
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADERS = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18", "X-User-Id": "alice"}
-PATIENCE = 300.0
+PATIENCE = 240.0
 
 
 @dataclass(kw_only=True)
@@ -164,9 +164,9 @@ def behind(stack: ExitStack, directory: Path, sidecar: str, bare: Target, proces
     return Target(name="ours, gateway", control=bare.control, url=f"{url}/mcp", processes=processes)
 
 
-def told(targets: list[Target], rounds: int, calls: int) -> None:
+def told(targets: list[Target], calls: int) -> None:
     """Print the medians of the rounds, and what each adds to its control."""
-    print(f"{rounds} interleaved rounds of {calls} tools/call, one at a time; medians of the rounds, ms\n")
+    print(f"{len(targets[0].p50)} interleaved rounds of {calls} tools/call, one at a time; medians of the rounds, ms\n")
     print(f"{'':14}{'':28}{'p50':>7}{'added':>8}{'p99':>8}{'CPU':>8}{'added':>8}{'elsewhere':>11}")
     bare = {target.control: target for target in targets if target.name == "unprotected"}
     for target in targets:
@@ -182,10 +182,12 @@ def told(targets: list[Target], rounds: int, calls: int) -> None:
 async def measure(targets: list[Target], token: str, rounds: int, calls: int) -> None:
     for target in targets:
         await check(target, token)
-    async with asyncio.timeout(PATIENCE):
-        for _ in range(rounds):
-            for target in random.sample(targets, len(targets)):
-                await drive(target, token, calls)
+    until = time.monotonic() + PATIENCE
+    for _ in range(rounds):
+        for target in random.sample(targets, len(targets)):
+            await drive(target, token, calls)
+        if time.monotonic() > until:  # on a busy machine fewer rounds have to do
+            break
 
 
 def main() -> None:
@@ -197,7 +199,7 @@ def main() -> None:
         ground, sidecar = stack.enter_context(standing.sidecar_process())
         targets = stand(stack, directory, ground, sidecar)
         asyncio.run(measure(targets, grounds.token(ground, "alice"), rounds, calls))
-        told(targets, rounds, calls)
+        told(targets, calls)
 
 
 if __name__ == "__main__":
