@@ -1,9 +1,15 @@
 """Says whether an edit loses so much of a policy that a person has to confirm it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from authz_sidecar.rules import Rules
+
+# A spreadsheet may put quotes round the line and commas behind it.
+_END: Final = re.compile(rb'[ \t"]*#[ \t]*end[ \t",]*')
+_TAIL: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +72,26 @@ def cut(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> str:
         if line not in known and any(row.startswith(line) for row in known):
             return f"the last line of `{name}` has no line end and is the beginning of one in force"
     return ""
+
+
+def ended(files: Mapping[str, bytes]) -> frozenset[str]:
+    """Give the CSV files whose last line is `# end`, as their authors promised."""
+    return frozenset(name for name, data in files.items() if name.endswith(".csv") and _is_ended(data))
+
+
+def _is_ended(data: bytes) -> bool:
+    _, line_end, last = data[-_TAIL:].rstrip().rpartition(b"\n")
+    return _END.fullmatch(last) is not None and (bool(line_end) or len(data) <= _TAIL)
+
+
+def endless(before: frozenset[str], after: Mapping[str, bytes]) -> str:
+    """Say which file ended with `# end` in force and no longer does, or nothing.
+
+    A file that is cut between two lines is well formed and smaller; without the deny rows at its end, it opens.
+    """
+    lost = sorted(before & after.keys() - ended(after))
+    if not lost:
+        return ""
+    return (
+        f"`{lost[0]}` no longer ends with the line `# end` as it did: it was cut short, or rows stand below that line"
+    )

@@ -15,7 +15,7 @@ from authz_sidecar.policy.findings import bounded
 from authz_sidecar.policy.gently import let_go, pieces
 from authz_sidecar.policy.last_good import Copy, LastGood
 from authz_sidecar.policy.lint import ANY_KIND
-from authz_sidecar.policy.losses import Size, cut, loss, unended
+from authz_sidecar.policy.losses import Size, cut, ended, endless, loss, unended
 from authz_sidecar.policy.outcomes import (
     Applied,
     NeedsConfirmation,
@@ -87,6 +87,7 @@ class PolicyStore:
         self._seen: files.Signature | None = None
         self._unread = False
         self._failures = 0
+        self._ended: frozenset[str] = frozenset()
         self._ending: tuple[Rule | Membership, ...] = ()
         self._reminders: tuple[Problem, ...] = ()
 
@@ -175,7 +176,7 @@ class PolicyStore:
     async def _loss(self, found: Mapping[str, bytes], built: Built) -> str:
         """Measure the edit against what is in force, or at a start against what was."""
         if self._policy is not None:
-            lost = loss(Size.of(self._policy.rules), Size.of(built.rules))
+            lost = loss(Size.of(self._policy.rules), Size.of(built.rules)) or endless(self._ended, found)
             if lost or not unended(found):
                 return lost
         try:
@@ -187,7 +188,8 @@ class PolicyStore:
         if self._policy is not None:
             return cut(copy.files, found)
         before = await build(copy.files, self._setting)
-        lost = loss(Size.of(before.rules), Size.of(built.rules)) or cut(copy.files, found)
+        lost = loss(Size.of(before.rules), Size.of(built.rules)) or endless(ended(copy.files), found)
+        lost = lost or cut(copy.files, found)
         if lost and before.policy is not None:
             self._recover(copy, before, before.policy)
         return lost
@@ -203,6 +205,7 @@ class PolicyStore:
         old = [] if self._policy is None else await asyncio.to_thread(pieces, self._policy)
         # INVARIANT: from here on nothing waits: policy, state and word of it change together.
         status = self._swap(policy, digest, Origin.FILES, built.ends)
+        self._ended = ended(found)
         asyncio.get_running_loop().run_in_executor(None, let_go, old)
         warnings += self._reminders
         self._publish(replace(status, stale=False, problems=(), warnings=warnings, confirmation_needed=False))
@@ -248,6 +251,7 @@ class PolicyStore:
 
     def _recover(self, copy: Copy, before: Built, policy: Policy) -> None:
         status = self._swap(policy, files.digest(copy.files), Origin.LAST_GOOD, before.ends)
+        self._ended = ended(copy.files)
         warnings = bounded(before.warnings, _MOST_WARNINGS) + self._reminders
         self._publish(replace(status, stale=True, warnings=warnings))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Principal, Question
 from authz_sidecar.policy.build import Setting, build
-from authz_sidecar.policy.losses import Size, loss
+from authz_sidecar.policy.losses import Size, ended, loss
 from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Refused, Unchanged
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
@@ -161,3 +161,67 @@ async def test_fewer_allowing_rows_and_more_denying_rows_grant_nothing(
     assert large.policy is not None
     assert small.policy is not None
     assert await granted(small.policy) <= await granted(large.policy)
+
+
+END = b"# end\n"
+
+
+async def test_a_file_that_loses_its_end_waits_for_a_person_wherever_it_is_cut(tmp_path: Path) -> None:
+    files = shipped()
+    del files["expectations.csv"]
+    files["policy.csv"] += END
+    home = tmp_path / "policies"
+    store = make_store(tmp_path, directory=write(home, files))
+    assert isinstance(await store.load(), Applied)
+    lines = files["policy.csv"].splitlines(keepends=True)
+    for kept in range(len(lines)):
+        write(home, {"policy.csv": b"".join(lines[:kept])})
+        outcome = await store.load()
+        assert isinstance(outcome, NeedsConfirmation | Refused), kept
+    write(home, files)
+    assert isinstance(await store.load(), Unchanged)
+
+
+async def test_an_end_is_remembered_across_a_restart(tmp_path: Path) -> None:
+    files = shipped()
+    home = write(tmp_path / "policies", {**files, "policy.csv": files["policy.csv"] + END})
+    assert isinstance(await make_store(tmp_path, directory=home).load(), Applied)
+    write(home, files)
+    again = make_store(tmp_path, directory=home)
+    waiting = await again.load()
+    assert isinstance(waiting, NeedsConfirmation)
+    assert "`policy.csv` no longer ends with the line `# end`" in str(waiting.problems[0])
+    assert isinstance(await again.load(confirm=True), Applied)
+    assert isinstance(await make_store(tmp_path, directory=home).load(), Applied | Unchanged)
+
+
+async def test_rows_below_the_end_wait_too(tmp_path: Path) -> None:
+    files = shipped()
+    home = write(tmp_path / "policies", {**files, "policy.csv": files["policy.csv"] + END})
+    store = make_store(tmp_path, directory=home)
+    await store.load()
+    write(home, {"policy.csv": files["policy.csv"] + END + b"g, user:noor, role:viewer\n"})
+    assert isinstance(await store.load(), NeedsConfirmation)
+    write(home, {"policy.csv": files["policy.csv"] + b"g, user:noor, role:viewer\n" + END})
+    assert isinstance(await store.load(), Applied)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_end"),
+    [
+        pytest.param(b"p\n# end\n", True, id="a last line"),
+        pytest.param(b"p\n# end", True, id="without a line end"),
+        pytest.param(b"# end\r\n\r\n", True, id="blank lines behind it"),
+        pytest.param(b'p\n"# end",,,,\n', True, id="as a spreadsheet saves it"),
+        pytest.param(b"p\n#end\n", True, id="without a blank"),
+        pytest.param(b"p\n# end\np\n", False, id="a row behind it"),
+        pytest.param(b"p\n# the end\n", False, id="another note"),
+        pytest.param(b"p\n# ended\n", False, id="another word"),
+        pytest.param(b"p, # end\n", False, id="behind a row"),
+        pytest.param(b"", False, id="nothing"),
+        pytest.param(b"p" * 990 + b"\n# end" + b" " * 9, True, id="a long file"),
+        pytest.param(b"p" * 990 + b"# end" + b" " * 995, False, id="behind more blanks than anybody looks at"),
+    ],
+)
+def test_what_is_an_end(text: bytes, is_end: bool) -> None:
+    assert ended({"policy.csv": text, "tools.json": END}) == ({"policy.csv"} if is_end else set())
