@@ -65,21 +65,21 @@ def test_a_client_does_what_it_may_and_nothing_else(
     dies = client.dies and server.token_file is None and not server.soft
     note("dies of 403" if dies else "lives on", seen["alive"] is not dies, seen)
     assert server.ran is None or "get-env" not in server.ran.read_text()
-    reasons = _reasons(server.audit, before, calls)
-    right = [reasons[call[0]] for call in (calls.stepped, calls.denied)] == [STEPS, ["no_matching_rule"]]
-    note("audited", right, reasons)
+    events = _events(server.audit, before, calls)
+    right = [events[call[0]] for call in (calls.stepped, calls.denied)] == [STEPS, ["denied: no_matching_rule"]]
+    note("audited", right, events)
 
 
-STEPS = ["insufficient_scope", "allowed_by_rule"]
+STEPS = ["denied: insufficient_scope", "allowed: allowed_by_rule"]
 
 
-def _reasons(audit: Path, before: int, calls: Calls) -> dict[str, list[str]]:
+def _events(audit: Path, before: int, calls: Calls) -> dict[str, list[str]]:
     """Read what the door wrote down since; it writes in batches, so wait a moment for the last denial."""
     until = time.monotonic() + 10
     while True:
         found: dict[str, list[str]] = defaultdict(list)
         for event in map(json.loads, audit.read_text().splitlines()[before:]):
-            found[event.get("tool", "")].append(event["reason"])
+            found[event.get("tool", "")].append(f"{event['outcome']}: {event['reason']}")
         if found[calls.denied[0]] or time.monotonic() > until:
             return found
         time.sleep(0.05)
