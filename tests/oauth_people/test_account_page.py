@@ -5,7 +5,7 @@ import re
 import pytest
 
 from authz_sidecar.oauth.people.consents import Consents
-from authz_sidecar.oauth.people.sessions import IDLE_SECONDS, LIFE_SECONDS, described
+from authz_sidecar.oauth.people.sessions import IDLE_SECONDS, LIFE_SECONDS, Sessions, described
 from tests.oauth_people.house import Browser, House, fields, gone
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
@@ -217,3 +217,10 @@ async def test_a_cookie_that_is_no_session_opens_nothing(server: House, secret: 
 )
 def test_a_browser_is_said_in_a_word_or_two(agent: str, said: str) -> None:
     assert described(agent) == said
+
+
+async def test_a_session_that_begins_as_the_account_is_disabled_opens_nothing(server: House) -> None:
+    # The password was compared a moment before.
+    await server.accounts.set_disabled("alice", True)
+    sessions = Sessions(server.store, server.clock)
+    assert await sessions.find(await sessions.begin("alice", browser="")) is None
