@@ -43,7 +43,8 @@ def in_bytes(data: bytes) -> str:
 
 def below(root: Path) -> Iterator[tuple[Path, str]]:
     """Look into every file below a folder, or into the one file."""
-    for path in _files(root):
+    # Those that may hold tokens first: what they hold may stand nowhere else.
+    for path in sorted(_files(root), key=lambda path: not path.name.endswith(TOKEN_FILES)):
         try:
             data = path.read_bytes()
         except OSError:

@@ -1,6 +1,7 @@
 """Strict JSON: any bytes are read as everybody reads them, or refused."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,7 @@ WORDS: Final = ('{"a":', '"a":', "[[[[", "]]]]", "\\u0000", "\\ud800", "1e999", 
 SEEDS: Final = (
     b'{"amount": 100, "to": ["a@x", "b@x"], "deep": {"a": null, "b": [1.5e3, -0, true]}}',
     b'{"a": 1, "A": 2}',
+    b'{"b": {"a": 1, "a": 2}}',
     b'{"a": "\\ud83d\\ude00 \\u00e9"}',
     '{"ſ": 1, "s": 2, "\u200b": 3}'.encode(),
     b"[" * 70 + b"]" * 70,
@@ -31,10 +33,16 @@ def run(data: bytes) -> None:
     except strictjson.StrictJsonError as error:
         _unquoted(str(error), data)
         return
-    assert _same(value, json.loads(data)), "read differently by the standard library"
+    assert _same(value, json.loads(data, object_pairs_hook=_distinct)), "read differently by the standard library"
     again = json.dumps(value).encode()
     assert _same(strictjson.loads(again, max_depth=_DEEPEST), value), "does not survive"
     assert _depth(value) <= _DEEPEST
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read_alike = {unicodedata.normalize("NFKC", key).casefold() for key, _ in pairs}
+    assert len(read_alike) == len(pairs), "keys that read alike"
+    return dict(pairs)
 
 
 def _careful(data: bytes, *, max_depth: int) -> object:
