@@ -78,7 +78,9 @@ def key_directory(config: Config) -> Path:
 def prepare(config: Config) -> None:
     """Make the directory, readable by us alone, and the first key; raises `ConfigError`."""
     try:
-        folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
+        for directory in (config.state, folder(config)):  # each by itself: `parents` would make them by the umask
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder(config).chmod(0o700)
     except OSError as error:
         raise ConfigError(f"{folder(config)}: {error.strerror}") from None
     keys, given = key_directory(config), config.oauth

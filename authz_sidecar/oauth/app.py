@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from authz_sidecar.oauth import forms
@@ -14,6 +16,8 @@ from authz_sidecar.oauth.errors import InvalidRequest, RequestRefused, UnsafeReq
 from authz_sidecar.oauth.settings import Settings
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+_log = structlog.stdlib.get_logger("authz_sidecar.oauth")
 
 
 def app(
@@ -35,6 +39,13 @@ def app(
             return RedirectResponse(refusal.location, status_code=303, headers=NO_STORE)
 
     own = [Route(f"{settings.path}/authorize", authorize, methods=["GET", "POST"])]
-    made = Starlette(routes=[*own, *routes, *door.routes()])
+    made = Starlette(routes=[*own, *routes, *door.routes()], exception_handlers={SQLAlchemyError: _unavailable})
     made.router.redirect_slashes = False
     return made
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    """Say that the database does not answer; what was under way there is undone."""
+    _log.error("oauth_database_failed", detail=f"{type(error).__name__}: {error}".partition("\n")[0][:300])
+    told = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
+    return JSONResponse(told, status_code=503, headers={**NO_STORE, "retry-after": "5"})

@@ -40,6 +40,8 @@ class Registry:
         """Give a client that may be used now; None for one that nobody knows, or that is disabled or ended."""
         if client_id.startswith("https://"):
             return None if self._documents is None else await self._documents.find(client_id)
+        if not client_id.isprintable():
+            return None  # PostgreSQL takes no NUL, and no id of ours has anything like it
         async with self._store.read() as db:
             row = (await db.execute(select(clients).where(clients.c.id == client_id))).one_or_none()
         if row is None or row.disabled or (row.expires_at is not None and row.expires_at <= self._clock()):

@@ -91,7 +91,8 @@ class AssertionFlow:
 
     async def _person(self, claims: Claims, provider: IdentityProvider) -> Person:
         subject = claims.get(provider.subject_claim)
-        person = await self._people.person(subject) if isinstance(subject, str) else None
+        plain = isinstance(subject, str) and subject.isprintable()
+        person = await self._people.person(str(subject)) if plain else None
         if person is None:
             raise AssertionRefused("nobody here is called like its subject")
         return person

@@ -32,6 +32,8 @@ class Outbox:
         self._issuer = issuer
         self._targets = targets
         self._clock = clock
+        self._patience = _PATIENCE
+        self._pauses = _PAUSES
         self._log = structlog.stdlib.get_logger("authz_sidecar.oauth")
         self._turns = {name: asyncio.Lock() for name in targets}  # INVARIANT: one teller for each target
 
@@ -77,12 +79,12 @@ class Outbox:
         """Tell those who could not be reached, for ever; ends only when cancelled."""
         quiet = 0
         while True:
-            await asyncio.sleep(_PAUSES[min(quiet, len(_PAUSES) - 1)])
+            await asyncio.sleep(self._pauses[min(quiet, len(self._pauses) - 1)])
             quiet = 0 if not await self.flush() else quiet + 1
 
     async def _within(self, name: str) -> bool:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 return await self._tell(name)
         except TimeoutError:
             self._log.warning("revocation_not_told_yet", target=name, detail="no answer in time")

@@ -86,8 +86,11 @@ def _read(text: str, password: str | None) -> URL:
 
 def _engine(url: URL) -> AsyncEngine:
     if not url.drivername.startswith("sqlite"):
-        return create_async_engine(url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True)
-    engine = create_async_engine(url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
+        return create_async_engine(
+            url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True, hide_parameters=True
+        )
+    options = {"timeout": _BUSY_SECONDS, "isolation_level": None}
+    engine = create_async_engine(url, connect_args=options, hide_parameters=True)  # no log names whom a row is about
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

@@ -54,24 +54,24 @@ async def test_a_sidecar_that_refuses_holds_up_nothing_and_nothing_is_lost(tmp_p
         assert len(picky.heard) == 1
 
 
-async def test_a_sidecar_that_hangs_makes_nobody_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sidecar_that_hangs_makes_nobody_wait_for_long(tmp_path: Path) -> None:
     class Hanging(Sidecar):
         async def revoke(self, entry: Revocation) -> Receipt:
             await asyncio.Event().wait()
             raise AssertionError("never")
 
-    monkeypatch.setattr("authz_sidecar.oauth.outbox._PATIENCE", 0.05)
     async with world(tmp_path, targets={"hanging": Hanging()}) as made:
+        made.core.outbox._patience = 0.05
         await made.add()
         async with asyncio.timeout(10):
             await _revoked(made)
         assert await made.core.outbox.waiting() == {"hanging": 1}
 
 
-async def test_the_server_tells_by_itself_who_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("authz_sidecar.oauth.outbox._PAUSES", (0.01,))
+async def test_the_server_tells_by_itself_who_is_back(tmp_path: Path) -> None:
     sidecar = Sidecar(fails=NotReady("nobody answers"))
     async with world(tmp_path, targets={"sidecar": sidecar}) as made:
+        made.core.outbox._pauses = (0.01, 0.01, 0.01, 0.01)
         await made.add()
         await _revoked(made)
         running = asyncio.create_task(made.core.run())

@@ -57,6 +57,7 @@ async def test_a_wrong_request_goes_back_to_its_client(
         pytest.param({"client_id": None}, id="no client"),
         pytest.param({"client_id": "stranger"}, id="an unknown client"),
         pytest.param({"client_id": "x" * 3000}, id="a client without end"),
+        pytest.param({"client_id": "app\0"}, id="a client with a NUL"),
         pytest.param({"client_id": "https://client.example/doc"}, id="a document where none are read"),
         pytest.param({"redirect_uri": "https://evil.example/callback"}, id="another host"),
         pytest.param({"redirect_uri": CALLBACK + "/"}, id="one more slash"),
@@ -305,6 +306,16 @@ async def test_another_name_for_us_is_not_served(server: World) -> None:
         response = await server.http.get("/jwks", headers={"host": host})
         assert response.status_code == 421
     assert (await server.http.get("/jwks", headers={"host": "AS.example"})).status_code == 200
+
+
+async def test_a_database_that_fails_is_no_answer(server: World) -> None:
+    async with server.store.write() as db:
+        await db.exec_driver_sql("DROP TABLE oauth_codes")
+    response = await server.redeem("guess", "v" * 43)
+    assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
+    assert response.headers["retry-after"] == "5"
+    response = await server.http.get("/authorize", params=server.asking(_CHALLENGE))
+    assert response.status_code == 503
 
 
 @pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect", "register"])
