@@ -129,29 +129,36 @@ def stand(stack: ExitStack, directory: Path, ground: Playground, sidecar: int) -
         "eunomia_policy": str(policy),
     }
     found: list[Target] = []
-    for control, environment in (("FastMCP 2.14", "fastmcp2"), ("FastMCP 4", "fastmcp4")):
-        kinds = [
-            ("unprotected", environment, "bare", ()),
-            ("token verified only", environment, "token", ()),
-            ("ours, middleware", environment, "middleware", (sidecar,)),
-            ("ours, embedded", environment, "embedded", ()),
-        ]
-        if environment == "fastmcp2":
-            kinds += [
-                ("cerbos-fastmcp, Cerbos", "cerbos", "cerbos", (asked,)),
-                ("the same, decisions logged", "cerbos", "cerbos-logged", (asked_and_logged,)),
-                ("eunomia-mcp, its server", "eunomia", "eunomia", (asked_too,)),
-                ("eunomia-mcp, in process", "eunomia", "eunomia-inside", ()),
-            ]
-        else:
-            kinds += [("ours, native hook", environment, "hook", (sidecar,))]
-        for name, place, kind, more in kinds:
-            own = {**settings, "config": embedded(ground, environment)}
-            url, process = stack.enter_context(server(directory, place, kind, own))
-            found.append(Target(name=name, control=control, url=url, processes=(process, *more)))
-            if kind == "bare":
-                found.append(behind(stack, directory / environment, settings["sidecar"], found[-1], sidecar))
+    for control, environment, kind, name, more in kinds(sidecar, asked, asked_and_logged, asked_too):
+        own = {**settings, "config": embedded(ground, environment)}
+        url, process = stack.enter_context(server(directory, environment, kind, own))
+        found.append(Target(name=name, control=control, url=url, processes=(process, *more)))
+        if kind == "bare" and environment.startswith("fastmcp"):
+            found.append(behind(stack, directory / environment, settings["sidecar"], found[-1], sidecar))
     return found
+
+
+def kinds(
+    sidecar: int, cerbos: int, logging: int, eunomia: int
+) -> Iterator[tuple[str, str, str, str, tuple[int, ...]]]:
+    """Give what each server is: its FastMCP, its environment, its kind, how it is called, and whom it asks.
+
+    Every environment has a control of its own: the same versions are not equally fast in all.
+    """
+    for control, environment in (("FastMCP 2.14", "fastmcp2"), ("FastMCP 4", "fastmcp4")):
+        yield control, environment, "bare", "unprotected", ()
+        yield control, environment, "token", "token verified only", ()
+        yield control, environment, "middleware", "ours, middleware", (sidecar,)
+        yield control, environment, "embedded", "ours, embedded", ()
+    yield "FastMCP 4", "fastmcp4", "hook", "ours, native hook", (sidecar,)
+    yield "2.14, cerbos", "cerbos", "bare", "unprotected", ()
+    yield "2.14, cerbos", "cerbos", "token", "token verified only", ()
+    yield "2.14, cerbos", "cerbos", "cerbos", "cerbos-fastmcp, Cerbos", (cerbos,)
+    yield "2.14, cerbos", "cerbos", "cerbos-logged", "the same, decisions logged", (logging,)
+    yield "2.14, eunomia", "eunomia", "bare", "unprotected", ()
+    yield "2.14, eunomia", "eunomia", "token", "token verified only", ()
+    yield "2.14, eunomia", "eunomia", "eunomia", "eunomia-mcp, its server", (eunomia,)
+    yield "2.14, eunomia", "eunomia", "eunomia-inside", "eunomia-mcp, in process", ()
 
 
 def behind(stack: ExitStack, directory: Path, sidecar: str, bare: Target, process: int) -> Target:
