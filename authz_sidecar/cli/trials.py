@@ -43,7 +43,9 @@ def run_expectations(
     enough = measured is None or min_coverage is None or measured.percent >= min_coverage
     if study is not None and not study.policy.rules.size and study.unsaid:
         warn("policies in engine.d are tested, but no tool can say which of them a test exercises")
-        enough = enough and min_coverage is None
+        if min_coverage is not None:
+            complain("what cannot be measured is not enough for --min-coverage")
+            enough = False
     if form == "json":
         dump(_as_json(report, measured, enough=enough))
     elif form == "junit":
@@ -90,6 +92,8 @@ def _print(report: Any, measured: Any) -> None:
     if measured is None:
         return
     exercised = measured.rules - len(measured.unexercised)
+    if not measured.rows:
+        return
     guarded = measured.rows - len(measured.deletable)
     say(f"exercised  {exercised} of {measured.rules} p rows ({measured.percent:.1f} %)")
     say(

@@ -28,7 +28,7 @@ class Coverage:
     unexercised: tuple[Rule, ...]
     """p rows that decide no expectation."""
     rows: int
-    """p, g, g2 and scope rows."""
+    """p, g, g2 and scope rows; beside engine.d, the scope rows alone."""
     deletable: tuple[Row, ...]
     """Rows without which every expectation would hold as it does now, those of `unexercised` among them."""
 
@@ -56,7 +56,9 @@ async def measure(policy: Policy, servers: Mapping[str, Server], hierarchy: Scop
     exercised = {place for trial in ran for place in _places(trial)}
     rules = policy.rules
     spoken = _rules(policy)
-    rows: tuple[Row, ...] = (*spoken, *rules.memberships, *rules.tool_groups, *rules.scopes)
+    # By which membership a policy of engine.d allows, only its engine knows.
+    held = () if rules.sources else (*rules.memberships, *rules.tool_groups)
+    rows: tuple[Row, ...] = (*spoken, *held, *rules.scopes)
     deletable = [row for row in rows if not await ask.fails_without(row, touched.get(_place(row), []))]
     return Coverage(
         trials=tuple(ran),

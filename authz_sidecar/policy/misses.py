@@ -11,7 +11,7 @@ from authz_sidecar.model import NOTHING, Decision, Principal, Question, Reason, 
 from authz_sidecar.policy.findings import quote
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.names import closest
-from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.opaque import unread
 from authz_sidecar.policy.until import spelled
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Effect, Membership, Rule, ScopeHierarchy
@@ -105,8 +105,8 @@ class Misses:
                 called = quote(str(case.who.user))
                 advice = f"the policy has a role that is called like {called}, and no prefixes that tell the two apart"
                 return Miss(missing="claim", advice=advice)
-            case _ if unread := unsaid(self._policy.rules):
-                return Miss(missing="rule", advice=f"no row for this call and caller; {unread}")
+            case _ if why := unread(self._policy.rules):
+                return Miss(missing="rule", advice=f"no row allows this call to this caller; {why}, so none is near")
             case _:
                 return self._ended(case, rows) or await self._nearest(case, rows)
 

@@ -9,24 +9,25 @@ from authz_sidecar.rules import ANY, Pattern, Rules
 _SPECIAL = frozenset("*?^$|+()[]{}\\")
 
 
+def unread(rules: Rules) -> str:
+    """Say, for people, which rows no tool can read; empty when there are none."""
+    if rules.foreign is not None:
+        return "only Casbin can read the rows of this model"
+    return "only the engine can read engine.d" if rules.sources else ""
+
+
 def unsaid(rules: Rules) -> str:
     """Say, for people, what no tool can tell about this policy; empty when there is nothing."""
-    if rules.foreign is not None:
-        return (
-            "only Casbin can read the rows of this model: asked were the names that stand in them, in the g rows, in "
-            "expectations.csv and in tools.json; what else a pattern means is not told"
-        )
-    if rules.sources:
-        return (
-            "only the engine can read engine.d: asked were the names in the g rows, in expectations.csv and in "
-            "tools.json; what else a policy there names is not told"
-        )
-    return ""
+    why = unread(rules)
+    return why and (
+        f"{why}: asked were the names that are written out in rows, in expectations.csv and in tools.json; what "
+        "else a pattern or a policy there means is not told"
+    )
 
 
 def unproved(old: Rules, new: Rules) -> str:
     """Say why nobody can tell who gains what between two policies; empty when everybody can, or nothing changed."""
-    return "" if _said(old) == _said(new) else unsaid(new) or unsaid(old)
+    return "" if _said(old) == _said(new) else unread(new) or unread(old)
 
 
 def _said(rules: Rules) -> object:
@@ -40,7 +41,7 @@ def _said(rules: Rules) -> object:
 
 def subjects(rules: Rules) -> set[str]:
     """Give the names of callers that stand in or beside the rows; nothing for a policy that says all itself."""
-    if not unsaid(rules):
+    if not unread(rules):
         return set()
     foreign = () if rules.foreign is None else rules.foreign.rows
     written = {row.rule.subject.text for row in foreign}
@@ -56,7 +57,7 @@ def _is_name(text: str) -> bool:
 
 def calls(rules: Rules) -> Iterator[tuple[Pattern, Pattern, Pattern]]:
     """Give server, method and tool that stand in or beside the rows; nothing for a policy that says all itself."""
-    if not unsaid(rules):
+    if not unread(rules):
         return
     for row in () if rules.foreign is None else rules.foreign.rows:
         if _is_name(row.rule.tool.text):

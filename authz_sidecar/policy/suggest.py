@@ -10,7 +10,7 @@ from authz_sidecar.model import Reason, Server
 from authz_sidecar.policy.callers import NOBODY
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.logs import Asked, Log
-from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.opaque import unread
 from authz_sidecar.policy.replay import decide
 from authz_sidecar.policy.spelling import Spelling
 from authz_sidecar.ports import Policy
@@ -51,8 +51,8 @@ async def suggest(
     instead, and nobody else. What a row denies, and what only a scope stands before, is left alone. Raises
     `EngineError`, and `ConfigError` where only an engine could say what a row would mean.
     """
-    if unsaid(policy.rules):
-        raise ConfigError("only the engine can read the rows of this policy, so none can be suggested for it")
+    if why := unread(policy.rules):
+        raise ConfigError(f"{why}, so none can be suggested for it")
     holding = Holding(policy.rules.memberships)
     silent: dict[tuple[str, str, str], Counter[Asked]] = {}
     for asked, times in log.asked.items():

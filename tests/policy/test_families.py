@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.model import Question
 from authz_sidecar.policy.callers import caller
 from authz_sidecar.policy.coverage import Coverage, measure
@@ -15,15 +16,31 @@ from authz_sidecar.policy.diff import compare
 from authz_sidecar.policy.expect import trials
 from authz_sidecar.policy.explain import Explainer, Explanation
 from authz_sidecar.policy.matrix import fill
-from authz_sidecar.policy.opaque import unsaid
+from authz_sidecar.policy.opaque import unproved, unsaid
 from authz_sidecar.policy.people import names
 from authz_sidecar.policy.questions import Questions, target
+from authz_sidecar.policy.spelling import Spelling
+from authz_sidecar.policy.suggest import suggest
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Universe
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Rules
 from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, questions
-from tests.policy.families import BOTH, DOMAINS, FOREIGN, GROUPS, Case, built, compiled, foreign, pairs, policy, read
+from tests.policy.families import (
+    ACL,
+    BOTH,
+    DOMAINS,
+    FOREIGN,
+    GROUPS,
+    Case,
+    built,
+    compiled,
+    foreign,
+    pairs,
+    policy,
+    read,
+)
+from tests.policy.test_replay import event, log
 
 TOOLS = '{"desk": {"tools": [{"name": "t"}, {"name": "u"}]}, "shop": {"tools": [{"name": "t"}]}}'
 
@@ -282,7 +299,7 @@ def test_what_only_an_engine_reads_is_asked_by_the_names_beside_it_and_said() ->
 def test_no_near_row_is_made_up_where_only_an_engine_reads_them() -> None:
     found = explained(policy((FOREIGN, FOREIGN_ROWS)), "user:b", "t")
     assert found.considered == ()
-    assert advice(found).startswith("no row for this call and caller; only Casbin can read")
+    assert advice(found).startswith("no row allows this call to this caller; only Casbin can read")
 
 
 def test_rows_that_only_casbin_reads_are_covered_like_others() -> None:
@@ -305,3 +322,49 @@ def test_a_name_that_becomes_a_role_is_part_of_the_difference() -> None:
     new = replace(old, rules=replace(old.rules, namesakes=frozenset({"user:r"})))
     told = asyncio.run(compare(old, new, SERVERS, HIERARCHY, Tools()))
     assert [(one.change, one.name.label) for one in told] == [("loses", "user:r")]
+
+
+def test_no_row_is_suggested_where_only_an_engine_could_read_it() -> None:
+    with pytest.raises(ConfigError, match="only Casbin can read the rows of this model, so none can be suggested"):
+        asyncio.run(suggest(log(event("user:b")), policy((FOREIGN, FOREIGN_ROWS)), SERVERS, HIERARCHY))
+
+
+@pytest.mark.parametrize(
+    ("case", "row"),
+    [
+        pytest.param((BOTH, RULES), "p, role:r, desk, v, tools/call, allow", id="in the order of the model"),
+        pytest.param((ACL, "p, user:b, t, tools/call, allow\n"), "p, user:a, v, tools/call, allow", id="no servers"),
+    ],
+)
+def test_rows_are_suggested_as_the_model_has_them(case: Case, row: str) -> None:
+    made = asyncio.run(built(case))
+    assert made.policy is not None
+    spelling = Spelling(shape=made.parsed.shape)
+    found = asyncio.run(suggest(log(event("user:a", tool="v")), made.policy, SERVERS, HIERARCHY, spelling=spelling))
+    assert [one.row for one in found] == [row]
+    again = policy((case[0], f"{case[1]}{row}\n"))
+    assert asyncio.run(suggest(log(event("user:a", tool="v")), again, SERVERS, HIERARCHY)) == []
+
+
+def test_a_name_that_the_model_cannot_spell_is_not_suggested() -> None:
+    spelling = Spelling(shape=asyncio.run(built((DOMAINS, "p, user:a, desk, t, tools/call, allow\n"))).parsed.shape)
+    call = ("user:a", "desk", "tools/call", "t*")
+    assert spelling.row(call) == "p, user:a, desk, t*, tools/call, allow"
+    assert not spelling.sound(spelling.row(call), call)
+
+
+def test_plain_names_are_suggested_without_a_prefix() -> None:
+    assert Spelling(plain=True).row(("user:a", "desk", "tools/call", "t")) == "p, a, desk, tools/call, t, allow"
+
+
+def test_nothing_is_said_to_change_where_rows_only_move() -> None:
+    old = policy((FOREIGN, FOREIGN_ROWS)).rules
+    assert unproved(old, policy((FOREIGN, f"# note\n{FOREIGN_ROWS}")).rules) == ""
+    assert "only Casbin" in unproved(old, policy((FOREIGN, FOREIGN_ROWS.replace("user:a", "user:b"))).rules)
+    assert unproved(Rules(), policy((BOTH, RULES)).rules) == ""
+
+
+def test_memberships_beside_engine_d_are_not_measured() -> None:
+    made = policy((BOTH, "g, user:a, role:r, desk\n"))
+    made = replace(made, rules=replace(made.rules, sources={"engine.d/x": b"x"}))
+    assert (covered(made).rows, covered(made).rules) == (0, 0)
