@@ -103,7 +103,8 @@ class Inward:
         await self.to_server.put(asked.body)
 
     def _filter(self, asked: Asked, entry: Entry) -> Filter | None:
-        if not asked.lists or entry.outcome == "observed":
+        # Every answer: the id of a request that was cancelled may be used again, and its list come as another's answer.
+        if entry.outcome == "observed":
             return None
         return Filter(lambda items: self.gate.sift(self.bearer(), items, entry.request_id), modern=asked.modern)
 

@@ -75,6 +75,8 @@ class Outward:
 
     async def _answer(self, message: _Raws, request_id: Id, call: Call) -> None:
         line = msgspec.json.encode(message)
+        if call.entry.method == "tools/call":
+            call.entry.tool_error = _failed(message)
         if call.filtering is not None:
             try:
                 if len(line) > LARGEST_ANSWER:
@@ -85,8 +87,6 @@ class Outward:
                 text = "the answer could not be filtered for this caller"
                 line = error_body(request_id, UNANSWERED, text, {})
             call.entry.listed, call.entry.hidden = call.filtering.listed, call.filtering.hidden
-        elif call.entry.method == "tools/call":
-            call.entry.tool_error = _failed(message)
         self.calls.end(request_id)
         await self.to_client.put(_line(line))
 
