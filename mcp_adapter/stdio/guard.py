@@ -35,8 +35,10 @@ class Settings:
     timeout: float
 
 
-async def guard(settings: Settings) -> int:
+async def guard(settings: Settings, *, source: int = 0, sink: int = 1) -> int:
     """Run the server until it, or its client, is gone; give its exit code.
+
+    `source` and `sink` are the file descriptors where the client writes and reads.
 
     Raises `CannotStart`, and `OSError` or `ValueError` for settings that cannot be used.
     """
@@ -45,18 +47,18 @@ async def guard(settings: Settings) -> int:
     try:
         recorder.open()  # a log that cannot be opened keeps the server from starting
         await start(pdp)
-        return await _run(settings, Gate(pdp, settings.server), recorder)
+        return await _run(settings, Gate(pdp, settings.server), recorder, source, sink)
     finally:
         await pdp.close()
         recorder.close()
-        for descriptor in (0, 1):  # whoever shares them with us does not expect that they do not wait
+        for descriptor in (source, sink):  # whoever shares them with us does not expect that they do not wait
             os.set_blocking(descriptor, True)
 
 
-async def _run(settings: Settings, gate: Gate, recorder: Recorder) -> int:
-    to_client = LineWriter(await writing(1))
+async def _run(settings: Settings, gate: Gate, recorder: Recorder, source: int, sink: int) -> int:
     child = await Child.start(settings.command)
-    to_server, calls = LineWriter(child.stdin), Calls(recorder)
+    client, to_client, to_server = await reading(source), LineWriter(await writing(sink)), LineWriter(child.stdin)
+    calls = Calls(recorder)
     inward = Inward(
         gate=gate,
         challenger=Challenger(help_text=settings.help_text),
@@ -70,4 +72,8 @@ async def _run(settings: Settings, gate: Gate, recorder: Recorder) -> int:
     )
     standing = Standing(gate=gate, bearer=settings.bearer, recorder=recorder, server=settings.server)
     outward = Outward(calls=calls, standing=standing, to_server=to_server, to_client=to_client)
-    return await carry(await reading(0), child, inward, outward)
+    try:
+        return await carry(client, child, inward, outward)
+    finally:
+        for end in (client, to_client, to_server, child.stdout):
+            end.close()

@@ -50,9 +50,10 @@ async def lines(pipe: Readable, limit: int) -> AsyncIterator[bytes | TooLongLine
         if skipping or len(held) > limit + 1:
             skipping = True
             held.clear()
-    if skipping or len(held) > limit:
+    rest = bytes(held).removesuffix(b"\r")
+    if skipping or len(rest) > limit:
         yield TOO_LONG
-    elif rest := bytes(held).removesuffix(b"\r"):
+    elif rest.strip(b" \t"):
         yield rest
 
 

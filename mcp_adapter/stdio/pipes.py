@@ -14,6 +14,10 @@ class Readable(Protocol):
         """Give at most `n` bytes, as soon as there are any; none at the end."""
         ...
 
+    def close(self) -> None:
+        """Read no more."""
+        ...
+
 
 class Writable(Protocol):
     """Something that is written to, and can be waited for."""
@@ -23,7 +27,7 @@ class Writable(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Wait while too much is waiting; raises `ConnectionError` when nobody reads any more."""
+        """Wait until all of it is taken; raises `ConnectionError` when nobody reads any more."""
         ...
 
     def close(self) -> None:
@@ -54,6 +58,19 @@ class File:
         """Leave it open."""
 
 
+class _Pipe:
+    """The reading end of a pipe."""
+
+    def __init__(self, reader: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
+        self._reader, self._transport = reader, transport
+
+    async def read(self, n: int = -1, /) -> bytes:
+        return await self._reader.read(n)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
 async def reading(descriptor: int) -> Readable:
     """Read a pipe, a socket, a terminal or a file."""
     if not _can_wait(descriptor):
@@ -61,8 +78,8 @@ async def reading(descriptor: int) -> Readable:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     pipe = os.fdopen(os.dup(descriptor), "rb", buffering=0)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return _Pipe(reader, transport)
 
 
 async def writing(descriptor: int) -> Writable:
@@ -72,6 +89,7 @@ async def writing(descriptor: int) -> Writable:
     loop = asyncio.get_running_loop()
     pipe = os.fdopen(os.dup(descriptor), "wb", buffering=0)
     transport, protocol = await loop.connect_write_pipe(FlowControlMixin, pipe)
+    transport.set_write_buffer_limits(0)  # nothing is left behind that would be lost when we end
     return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
