@@ -7,6 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.oauth.client import Client, Origin
+from authz_sidecar.oauth.clients import Registry
 from authz_sidecar.oauth.people.accounts import AccountProblem
 from authz_sidecar.oauth.people.consents import Asked, Consents
 from authz_sidecar.oauth.people.passwords import Passwords
@@ -40,6 +42,13 @@ async def test_an_account_that_nobody_could_name_is_refused(
 ) -> None:
     with pytest.raises(AccountProblem, match=said):
         await server.accounts.add(name, "hash", **more)  # type: ignore[arg-type]
+
+
+async def test_nobody_is_called_like_a_client(server: House) -> None:
+    registry = Registry(store=server.store, settings=server.settings, clock=server.clock)
+    await registry.add(Client(id="nightly", origin=Origin.CONFIGURED))
+    with pytest.raises(AccountProblem, match="is the id of a client"):
+        await server.add("nightly")
 
 
 async def test_accounts_are_listed_with_what_they_carry(server: House) -> None:

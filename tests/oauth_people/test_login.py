@@ -230,3 +230,16 @@ def test_a_flood_of_names_takes_no_memory_and_frees_nobody() -> None:
 )
 def test_an_address_counts_as_what_one_person_has(address: str, counted: str) -> None:
     assert network(address) == counted
+
+
+@pytest.mark.parametrize("typed", ['"><script>alert(1)</script>', "'><b>", "</style><i>"])
+async def test_what_somebody_typed_or_a_client_sent_stays_text(server: House, browser: Browser, typed: str) -> None:
+    server.known.rename("assistant", typed)
+    asked = await browser.ask(state=typed, login_hint=typed)
+    wrong = await browser.log_in(asked, name=typed, password=WRONG)
+    consent = await browser.log_in(asked)
+    account = await browser.allow(consent)
+    for page in (asked, wrong, consent, account, await browser.get("/account")):
+        assert typed not in page.text
+        assert "<script" not in page.text
+        assert page.text.count("</style>") == 1

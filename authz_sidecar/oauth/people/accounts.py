@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authz_sidecar.oauth.people.tables import accounts, sessions
 from authz_sidecar.oauth.store import Store
+from authz_sidecar.oauth.tables import clients
 from authz_sidecar.ports import Clock
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
@@ -69,6 +70,9 @@ class Accounts:
         row |= {"roles": _joined(roles), "groups": _joined(groups), "created_at": now, "password_at": now}
         try:
             async with self._store.write() as db:
+                # A token whose `sub` is its client is one that a client got for itself (RFC 9068 section 5).
+                if (await db.execute(select(clients.c.id).where(clients.c.id == name))).first():
+                    raise AccountProblem(f"`{name}` is the id of a client; nobody could tell their tokens apart")
                 await db.execute(insert(accounts).values(row))
         except IntegrityError:
             raise AccountProblem(f"there is an account `{name}` already") from None
