@@ -30,16 +30,20 @@ def ground():
         yield found
 
 
-@asynccontextmanager
-async def local(ground: House, mode: str, **settings):
-    """Start the server under guard, as an MCP host does; the sidecar is inside."""
+def parameters(ground: House, *command: str) -> StdioServerParameters:
+    """Say how an MCP host starts a server under guard; the sidecar is inside."""
     arguments = ["--config", str(ground.config), "--audit", str(ground.home / "audit.jsonl"), "--timeout", "10"]
-    parameters = StdioServerParameters(
+    return StdioServerParameters(
         command=sys.executable,
-        args=["-m", "mcp_adapter", "stdio", *arguments, "--", sys.executable, str(_SERVER)],
+        args=["-m", "mcp_adapter", "stdio", *arguments, "--", *command],
         env={"AUTHZ_TOKEN": ground.token()},
     )
-    async with Client(stdio_client(parameters), mode=mode, **settings) as client:
+
+
+@asynccontextmanager
+async def local(ground: House, mode: str, **settings):
+    guarded = parameters(ground, sys.executable, str(_SERVER))
+    async with Client(stdio_client(guarded), mode=mode, **settings) as client:
         yield client
 
 
