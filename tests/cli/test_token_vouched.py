@@ -48,6 +48,17 @@ def test_nobody_is_asked_about_a_token_that_is_refused_already(run: Run, ground:
     assert checks(said.out)["revoked"] == ("skipped", "needs a token that every check accepts")
 
 
+def test_a_sidecar_that_does_not_know_the_server_cannot_say(run: Run, ground: Playground) -> None:
+    other = ground.directory / "other.toml"
+    other.write_text(f'{config(ground).read_text()}\n[[servers]]\nname = "new"\naudience = "https://new.example"\n')
+    bearer = token(ground, "alice", aud="https://new.example")
+    asked = ("token", "inspect", "-", "--server", "new", "--json", "--config", other)
+    said = run(*asked, stdin=bearer.encode())
+    assert said.code == 0, said.out + said.err
+    assert checks(said.out)["revoked"][0] == "skipped"
+    assert "server_unknown" in checks(said.out)["revoked"][1]
+
+
 def test_without_a_sidecar_it_says_that_nobody_knows(run: Run, home: Path) -> None:
     minted = run("token", "mint", "--sub", "alice", "--config", home / "authz.toml").out
     said = run("token", "inspect", "-", "--json", "--config", home / "authz.toml", stdin=minted.encode())
