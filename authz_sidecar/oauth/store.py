@@ -90,7 +90,10 @@ def _engine(url: URL) -> AsyncEngine:
             url, pool_size=10, max_overflow=10, pool_timeout=10, pool_pre_ping=True, hide_parameters=True
         )
     options = {"timeout": _BUSY_SECONDS, "isolation_level": None}
-    engine = create_async_engine(url, connect_args=options, hide_parameters=True)  # no log names whom a row is about
+    # `hide_parameters`: no log names whom a row is about. Connections beyond the pool would be opened for each use.
+    engine = create_async_engine(
+        url, connect_args=options, hide_parameters=True, pool_size=16, max_overflow=4, pool_timeout=30
+    )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
