@@ -1,6 +1,7 @@
 """One message inside a server, between its SDK and its handler: judged, let through, recorded."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -212,8 +213,9 @@ def _asked(heard: Heard) -> Asked:
     arguments = b""
     if isinstance(given := heard.params.get("arguments"), Mapping):
         try:
-            arguments = msgspec.json.encode(given)
-        except (TypeError, ValueError, OverflowError, RecursionError):
+            # The handler would see a NaN that a laxer encoder writes as null: what is judged is what is executed.
+            arguments = json.dumps(dict(given), allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError):
             raise Refusal(400, INVALID_PARAMS, "`arguments` cannot be written as JSON") from None
     elif given is not None:
         raise Refusal(400, INVALID_PARAMS, "`arguments` is not an object")

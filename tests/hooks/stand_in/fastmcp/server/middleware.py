@@ -1,0 +1,5 @@
+"""The base class, which does nothing by itself."""
+
+
+class Middleware:
+    """Sees messages."""
