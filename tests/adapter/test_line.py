@@ -132,7 +132,7 @@ async def test_a_question_that_nobody_waits_for_any_more_is_not_asked(asker, tab
 
 
 async def test_a_slow_question_times_out_alone(sidecar, table):
-    asker = SidecarClient(sidecar.target, timeout=0.2)
+    asker = SidecarClient(sidecar.target, timeout=1)
     await streaming(asker)
     stuck = asyncio.Event()
 
@@ -155,8 +155,10 @@ async def test_a_slow_question_times_out_alone(sidecar, table):
 
 
 async def test_a_stream_on_which_nothing_comes_is_given_up(sidecar, table):
-    asker = SidecarClient(sidecar.target, timeout=0.05)
+    asker = SidecarClient(sidecar.target, timeout=5)
     line = await streaming(asker)
+    desk = asker._desks[asyncio.get_running_loop()]
+    desk._seconds = 0.05
     stuck = asyncio.Event()
     table.hold = stuck.wait
     with pytest.raises(Unanswered) as told:
@@ -166,7 +168,7 @@ async def test_a_stream_on_which_nothing_comes_is_given_up(sidecar, table):
     stuck.set()
     table.hold = None
     await until(line._reading.done)
-    asker._timeout = 5
+    desk._seconds = 5
     assert await ask(asker, "after")
     await asker.close()
 
