@@ -284,3 +284,55 @@ async def test_a_timeout_of_the_servers_own_is_its_own(teller: Teller, lines: Li
     reader = Reader(guard(server, teller, lines), "alice", CALL)
     with pytest.raises(TimeoutError):
         await reader.end()
+
+
+async def test_a_server_that_asks_what_came_after_the_end_hears_that_its_client_is_gone(teller: Teller, lines: Lines):
+    heard = []
+
+    class Deaf(Held):
+        async def __call__(self, scope, receive, send) -> None:
+            await receive()
+            await send({"type": "http.response.start", "status": 200, "headers": list(self.headers)})
+            await send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
+            await self.more.get()
+            heard.append(await receive())
+
+    server = Deaf()
+    app = guard(server, teller, lines, replace(SOON, grace=5))
+    reader = Reader(app, "alice", None)
+    await reader.until(b"hello")
+    await watched(teller)
+    teller.reason["alice"] = "denied_by_rule"
+    await teller.tell()
+    await until(lambda: reader.whole)
+    server.more.put_nowait(b"")
+    await reader.end()
+    assert heard == [{"type": "http.disconnect"}]
+
+
+async def test_a_timeout_of_what_the_server_receives_is_its_own(teller: Teller, lines: Lines):
+    caught = []
+
+    async def server(scope, receive, send):
+        await receive()
+        try:
+            await receive()
+        except TimeoutError as error:
+            caught.append(error)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    reader = Reader(guard(server, teller, lines), "alice", None)
+    sent = []
+
+    async def receive():
+        if not sent:
+            sent.append(1)
+            return {"type": "http.request", "body": b"", "more_body": False}
+        raise TimeoutError
+
+    reader._receive = receive  # type: ignore[method-assign]
+    reader.task.cancel()
+    await asyncio.wait({reader.task})
+    await guard(server, teller, lines)(reader.scope, receive, reader._send)
+    assert len(caught) == 1
