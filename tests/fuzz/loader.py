@@ -10,7 +10,10 @@ from authz_sidecar.errors import EngineError, Problem
 from authz_sidecar.model import Revision, Server
 from authz_sidecar.policy import expect
 from authz_sidecar.policy.build import Setting, _compile
+from authz_sidecar.policy.csvrows import each_or
 from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.parse import parse_policy, parse_rows
+from authz_sidecar.policy.plainrows import LazyColumns, plain_rules
 from authz_sidecar.policy.whens import Conditions
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
@@ -95,6 +98,7 @@ def run(data: bytes) -> None:
     files["policy.csv"] = first
     named = dict(zip((name.decode() for name in parts[::2]), parts[1::2], strict=True))
     files |= {name: part for name, part in named.items() if name not in ("plain", "qualified")}
+    _read_alike(first)
     found = Findings()
     setting = _SETTINGS["plain" in named, "qualified" in named]
     parsed, compiled = _compile(files, setting, found)
@@ -110,6 +114,15 @@ def run(data: bytes) -> None:
             finish(compiled.judge(frozenset({"user:a", "role:a"}), *question))
         except EngineError:
             assert parsed.rules.foreign is not None, "our own engine failed"
+
+
+def _read_alike(data: bytes) -> None:
+    """Hold the quick reader of plain rows to the careful one."""
+    careful, quick = Findings(), Findings()
+    expected = parse_policy(data, {}, careful)
+    rows = each_or(plain_rules("policy.csv"), "policy.csv", data, quick, ends=True)
+    assert parse_rows(rows, LazyColumns({"policy.csv": data}), quick) == expected, "the quick reader differs"
+    assert (quick.problems, quick.warnings) == (careful.problems, careful.warnings), "the quick reader says otherwise"
 
 
 def _place(problem: Problem, files: dict[str, bytes]) -> None:
