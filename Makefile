@@ -68,7 +68,7 @@ test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gat
 lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis --extra gateway pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis --extra gateway --extra oauth pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
 	for group in fuzz browser; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
 
 .PHONY: clean
