@@ -99,9 +99,7 @@ def test_an_engine_that_fails_gives_no_answer_and_leaves_a_record() -> None:
         pytest.param(RevocationsUnknown("not reached"), Reason.TOKEN_REVOKED, id="nobody knows what is revoked"),
     ],
 )
-def test_a_token_that_nobody_can_vouch_for_gets_no_answer_and_leaves_a_record(
-    error: NotReady, reason: Reason
-) -> None:
+def test_a_token_that_nobody_can_vouch_for_gets_no_answer_and_leaves_a_record(error: NotReady, reason: Reason) -> None:
     home = house(tokens={"opaque": error})
     with pytest.raises(type(error)):
         home.decide(query("opaque", ("tools/call", "read"), ("ping", "")))
