@@ -64,12 +64,15 @@ proto-clean: $(VENV)/.dev
 test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gate
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=95
 
+LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 .PHONY: lock
 lock: $(VENV)/.python ## Rewrite requirements/*.txt from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --all-extras pyproject.toml --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra examples --extra conditions --extra redis --extra gateway --extra oauth pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
-	for group in fuzz browser; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
+	$(LOCK) --all-extras pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) --extra examples --extra conditions --extra redis --extra gateway --extra oauth pyproject.toml --group install -c requirements/dev.txt -o requirements/run.txt
+	for group in fuzz browser; do $(LOCK) --group $$group -c requirements/dev.txt -o requirements/$$group.txt; done
+	for name in mcp1 fastmcp2 fastmcp4; do $(LOCK) pyproject.toml --group install tests/matrix/$$name.in -o tests/matrix/$$name.txt; done
+	cd tests/matrix && for name in cerbos eunomia authlab; do ../../$(LOCK) --no-config $$name.in -o $$name.txt; done
 
 .PHONY: clean
 clean: ## Remove the environment and everything that runs left behind
@@ -97,7 +100,7 @@ test-browser: $(VENV)/.browser ## Log in, consent and decline in a real Chromium
 	$(BIN)/python -m pytest -m browser
 
 .PHONY: test-all
-test-all: test test-clients test-redis test-providers test-libreoffice test-postgres demo ## Everything: test, other languages, real servers, the demo
+test-all: test test-clients test-redis test-providers test-libreoffice test-postgres test-browser test-conformance test-matrix demo ## Everything: test, other languages, real servers, the demo
 
 .PHONY: mutate-tokens
 mutate-tokens: $(VENV)/.dev ## Delete each check of the token verifier once; a test must notice every one
