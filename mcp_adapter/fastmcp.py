@@ -15,6 +15,7 @@ from mcp_adapter.filter import Sift, Unreadable
 from mcp_adapter.hook import Denied, Heard, Hook, Shown
 from mcp_adapter.methods import METHODS
 from mcp_adapter.pdp import Item
+from mcp_adapter.wired import sifted
 
 # FastMCP stands in environments of its own, so that its types cannot be checked here.
 _Context: TypeAlias = Any
@@ -97,6 +98,8 @@ def _params(message: Any) -> Mapping[str, object]:
 
 async def _sifted(method: str, result: Any, seen: Sift) -> tuple[Any, Shown | None]:
     """Filter the components of a list, all by one question; what has no name is hidden."""
+    if method == "tasks/list":  # FastMCP has no component for a task: it is as on the wire
+        return await sifted(result, seen, modern=False)
     entry = METHODS.get(method)
     listing = None if entry is None else entry.listing
     if listing is None or listing.name not in _NAMES or not isinstance(result, Sequence):

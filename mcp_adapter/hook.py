@@ -14,7 +14,7 @@ import msgspec
 
 from authz_sidecar.linelog import LineSink
 from mcp_adapter import asked as reading
-from mcp_adapter import methods
+from mcp_adapter import methods, outcome
 from mcp_adapter.answering import SIDECAR, answering, start
 from mcp_adapter.asked import Asked
 from mcp_adapter.challenge import NO_TOKEN, Challenger
@@ -28,8 +28,10 @@ from mcp_adapter.pdp import Item, Pdp, Unanswered
 from mcp_adapter.principal import SCOPE_KEY
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
+from mcp_adapter.tasks import Tasks
 
 _Result = TypeVar("_Result")
+_OF_TASKS: Final = {"result_type", "resultType", "task", "task_id", "taskId"}
 
 
 class Denied(Exception):
@@ -91,6 +93,7 @@ class Hook:
         self._recorder = Recorder(audit)
         self._challenger = Challenger(help_text=help_text)
         self._owners = Owners()
+        self._tasks = Tasks()
 
     async def open(self) -> None:
         """Start whoever answers and open the log now; raises `OSError` or `ValueError`."""
@@ -124,8 +127,11 @@ class Hook:
         entry = Entry(server=self._server, request_id=uuid.uuid4().hex, http_method="", path="")
         entry.method, entry.protocol_version = heard.method, heard.version
         try:
-            ruling = await self._judge(heard, entry)
-            return await self._proceed(heard, ruling, entry, proceed, sift)
+            asked, ruling = await self._judge(heard, entry)
+            result = await self._proceed(heard, ruling, entry, proceed, sift)
+            if heard.method == "tools/call":
+                self._tasks.remember(_made(result), entry.principal, asked.items[0])
+            return result
         except Refusal as refusal:
             entry.outcome = {UNANSWERED: "unanswered", SESSION_NOT_FOUND: "denied"}.get(refusal.code, "refused")
             entry.detail = refusal.message
@@ -136,7 +142,7 @@ class Hook:
         finally:
             self._recorder.write(entry)
 
-    async def _judge(self, heard: Heard, entry: Entry) -> Ruling:
+    async def _judge(self, heard: Heard, entry: Entry) -> tuple[Asked, Ruling]:
         if not self._recorder.ready():
             raise Refusal(503, UNANSWERED, "the audit log cannot be written")
         headers = _headers(heard.scope)
@@ -144,9 +150,12 @@ class Hook:
         entry.http_method = "" if heard.scope is None else str(heard.scope.get("method", ""))
         entry.path = "" if heard.scope is None else str(heard.scope.get("path", ""))
         entry.traceparent = "" if headers is None else headers.text(b"traceparent")
-        asked = _asked(heard)
+        asked, message = _asked(heard)
         reading.note(entry, asked)
-        ruling = await self._gate.judge(entry.token, asked.items, entry.request_id)
+        claim = self._tasks.claim(message, asked.items)
+        if claim.made:
+            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
+        ruling = claim.rule(await self._gate.judge(entry.token, claim.items, entry.request_id))
         remember(entry, ruling)
         if not ruling:
             raise self._denied(ruling, entry)
@@ -155,7 +164,7 @@ class Hook:
             self._owners.check(headers.text(b"mcp-session-id"), principal)
         if isinstance(heard.scope, MutableMapping):
             heard.scope[SCOPE_KEY] = principal
-        return ruling
+        return asked, ruling
 
     def _bearer(self, headers: Headers | None) -> str:
         if headers is not None:
@@ -196,7 +205,17 @@ class Hook:
         return result
 
     async def _sift(self, items: Sequence[Item], entry: Entry) -> tuple[bool, ...]:
-        return await self._gate.sift(entry.token, items, entry.request_id)
+        """Judge what a list names; a task by the tool that made it, where the caller did, and else not at all."""
+        rights = [self._right(item, entry) for item in items]
+        asked = [right for right in rights if right is not None]
+        seen = iter(await self._gate.sift(entry.token, asked, entry.request_id) if asked else ())
+        return tuple(right is not None and next(seen) for right in rights)
+
+    def _right(self, item: Item, entry: Entry) -> Item | None:
+        if item.method != "tasks/list":
+            return item
+        tool = self._tasks.tool(item.tool, entry.principal)
+        return Item(method=item.method, tool=tool) if tool else None
 
 
 def _headers(scope: Mapping[str, object] | None) -> Headers | None:
@@ -208,7 +227,7 @@ def _headers(scope: Mapping[str, object] | None) -> Headers | None:
     return Headers(raw)
 
 
-def _asked(heard: Heard) -> Asked:
+def _asked(heard: Heard) -> tuple[Asked, Message]:
     """Say what a message asks for, of the very values that the handler will see; raises `Refusal`."""
     arguments = b""
     if isinstance(given := heard.params.get("arguments"), Mapping):
@@ -221,7 +240,7 @@ def _asked(heard: Heard) -> Asked:
         raise Refusal(400, INVALID_PARAMS, "`arguments` is not an object")
     kind = Kind.NOTIFICATION if heard.notification else Kind.REQUEST
     message = Message(kind=kind, method=heard.method, params=heard.params, arguments=arguments)
-    return Asked(headers=Headers([]), items=methods.items(message), message=message)
+    return Asked(headers=Headers([]), items=methods.items(message), message=message), message
 
 
 def _failed(result: object) -> bool | None:
@@ -230,3 +249,10 @@ def _failed(result: object) -> bool | None:
         found = result.get("isError", False) if isinstance(result, Mapping) else getattr(result, "is_error", None)
         return found if isinstance(found, bool) else None
     return None
+
+
+def _made(result: object) -> str:
+    """Give the task that a call came to, whatever an SDK wraps it in."""
+    if callable(dump := getattr(result, "model_dump", None)):
+        result = dump(mode="json", by_alias=True, exclude_none=True, include=_OF_TASKS)
+    return outcome.made(result) if isinstance(result, Mapping) else ""

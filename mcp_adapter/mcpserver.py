@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel
 
-from mcp_adapter.filter import Filter, Sift, Unreadable
+from mcp_adapter.filter import Sift
 from mcp_adapter.hook import Denied, Heard, Hook, Shown
+from mcp_adapter.wired import sifted
 
 _MODERN = "2026-07-28"
 
@@ -37,21 +36,9 @@ class AuthzServerMiddleware(Hook):
             return await call_next(ctx)
 
         async def sift(result: HandlerResult, seen: Sift) -> tuple[HandlerResult, Shown | None]:
-            return await _sifted(result, seen, modern=ctx.protocol_version >= _MODERN)
+            return await sifted(result, seen, modern=ctx.protocol_version >= _MODERN)
 
         try:
             return await self.around(heard, proceed, sift)
         except Denied as denied:
             raise MCPError(denied.code, denied.message, denied.data) from None
-
-
-async def _sifted(result: HandlerResult, seen: Sift, *, modern: bool) -> tuple[HandlerResult, Shown | None]:
-    """Filter a result as it will be on the wire."""
-    wire = result.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(result, BaseModel) else result
-    filtering = Filter(seen, modern=modern)
-    try:
-        message = msgspec.json.encode({"result": wire})
-    except (TypeError, ValueError, OverflowError) as error:
-        raise Unreadable(f"the list cannot be written as JSON: {error}") from None
-    left: dict[str, Any] = msgspec.json.decode(await filtering.payload(message))["result"]
-    return left, Shown(listed=filtering.listed or 0, hidden=filtering.hidden or 0)

@@ -38,6 +38,14 @@ class _Answer(msgspec.Struct):
 _decoder: Final = msgspec.json.Decoder(_Answer)
 
 
+def made(result: object) -> str:
+    """Give the task that a result, as it is on the wire, names as made; empty where there is none."""
+    try:
+        return msgspec.convert(result, _Result).made
+    except msgspec.ValidationError:
+        return ""
+
+
 class Tap:
     """Keeps a copy of a small answer, or of one small event, until it can say what it is.
 

@@ -93,6 +93,21 @@ async def test_a_list_is_left_with_what_may_be_seen(guard, said, lines, method, 
     assert (lines.last["listed"], lines.last["hidden"]) == (len(left), len(names) - len(left))
 
 
+async def test_a_task_is_for_its_maker_in_a_list_and_by_itself(guard, said, lines):
+    params = mcp_types.CallToolRequestParams(name="echo")
+    task = mcp_types.Task(task_id="t1", status="working", created_at="x", last_updated_at="x", ttl=None)
+    await guard.on_message(context("tools/call", params), giving(mcp_types.CreateTaskResult(task=task)))
+    tasks = [{"taskId": "t1"}, {"taskId": "t2"}]
+    left = await guard.on_message(context("tasks/list", {}), giving({"tasks": tasks}))
+    assert left["tasks"] == [{"taskId": "t1"}]
+    assert (lines.last["listed"], lines.last["hidden"]) == (1, 1)
+    assert await guard.on_message(context("tasks/get", {"taskId": "t1"}), giving("done")) == "done"
+    assert said.items[-1].tool == "echo"
+    with pytest.raises(MCPError) as denied:
+        await guard.on_message(context("tasks/get", {"taskId": "t2"}), giving("done"))
+    assert denied.value.error.code == -32602
+
+
 @pytest.mark.parametrize(("method", "result"), [("tools/list", 7), ("tasks/list", [])])
 async def test_a_list_of_another_kind_is_not_shown(guard, method, result):
     with pytest.raises(MCPError) as denied:

@@ -3,13 +3,15 @@
 import asyncio
 
 import pytest
+from mcp_types import CallToolResult, CreateTaskResult, Task
 
 from mcp_adapter.filter import Unreadable
 from mcp_adapter.hook import Denied, Heard, Hook
 from mcp_adapter.owners import Owners
-from mcp_adapter.pdp import Fault, Unanswered
+from mcp_adapter.pdp import Fault, Item, Unanswered
 from mcp_adapter.principal import SCOPE_KEY, Principal
 from mcp_adapter.refusal import Refusal
+from mcp_adapter.wired import sifted
 from tests.adapter.bench import Lines, Said
 
 
@@ -135,3 +137,110 @@ def test_a_session_without_a_caller_is_not_open_to_one():
     owners.check("1", None)
     with pytest.raises(Refusal):
         owners.check("1", Principal(issuer="i", subject="ann"))
+
+
+# -- tasks --
+
+ABOUT = ["tasks/get", "tasks/result", "tasks/update", "tasks/cancel"]
+MADE = [
+    pytest.param({"task": {"taskId": "t1", "status": "working"}}, id="2025-11-25"),
+    pytest.param({"resultType": "task", "taskId": "t1"}, id="the extension"),
+    pytest.param(
+        CreateTaskResult(task=Task(task_id="t1", status="working", created_at="x", last_updated_at="x", ttl=None)),
+        id="a value of the SDK",
+    ),
+]
+
+
+def giving(result: object):
+    async def proceed() -> object:
+        return result
+
+    return proceed
+
+
+@pytest.mark.parametrize("method", ABOUT)
+@pytest.mark.parametrize("made", MADE)
+async def test_the_maker_of_a_task_asks_by_the_right_of_the_call(lines, method, made):
+    said = Said()
+    guard = hook(lines, said)
+    assert await guard.around(heard(name="echo", arguments={"n": 1}), giving(made), unsifted) is made
+    assert await guard.around(heard(method, taskId="t1"), done, unsifted) == "done"
+    assert said.items[-1] == Item(method=method, tool="echo", arguments=b'{"n": 1}')
+    assert (lines.last["outcome"], lines.last["tool"]) == ("allowed", "echo")
+
+
+@pytest.mark.parametrize("method", ABOUT)
+async def test_a_task_of_somebody_else_reads_like_one_that_is_unknown(lines, method):
+    said = Said()
+    guard = hook(lines, said)
+    await guard.around(heard(), giving({"task": {"taskId": "t1"}}), unsifted)
+    said.principal = Principal(issuer="https://idp.example", subject="root")
+    for task in ("t1", "t2"):
+        with pytest.raises(Denied, match="task not found") as denied:
+            await guard.around(heard(method, taskId=task), done, unsifted)
+        assert denied.value.code == -32602
+        assert (lines.last["outcome"], lines.last["reason"]) == ("denied", "task_unknown")
+
+
+async def test_a_maker_who_lost_the_right_to_the_tool_is_denied(lines):
+    said = Said()
+    guard = hook(lines, said)
+    await guard.around(heard(), giving({"task": {"taskId": "t1"}}), unsifted)
+    said.decision = Said(allowed=False).decision
+    with pytest.raises(Denied) as denied:
+        await guard.around(heard("tasks/get", taskId="t1"), done, unsifted)
+    assert denied.value.code == 40300
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param("done", id="no object"),
+        pytest.param({"content": [], "taskId": "t1"}, id="a result that only looks like one"),
+        pytest.param({"task": {"taskId": 1}}, id="a name that is none"),
+        pytest.param(CallToolResult(content=[]), id="a result of the SDK"),
+    ],
+)
+async def test_what_is_no_task_is_not_remembered(lines, result):
+    guard = hook(lines)
+    await guard.around(heard(), giving(result), unsifted)
+    with pytest.raises(Denied, match="task not found"):
+        await guard.around(heard("tasks/get", taskId="t1"), done, unsifted)
+
+
+async def test_a_listener_hears_of_its_own_tasks_alone(lines):
+    guard = hook(lines)
+    await guard.around(heard(), giving({"task": {"taskId": "t1"}}), unsifted)
+    listening = heard("subscriptions/listen", notifications={"taskIds": ["t1"]})
+    assert await guard.around(listening, done, unsifted) == "done"
+    with pytest.raises(Denied, match="task not found"):
+        await guard.around(heard("subscriptions/listen", notifications={"taskIds": ["t2"]}), done, unsifted)
+
+
+async def test_a_list_of_tasks_shows_the_callers_own_that_it_may_still_use(lines):
+    said = Said()
+    guard = hook(lines, said)
+    for tool, task in (("echo", "t1"), ("lost", "t2")):
+        await guard.around(heard(name=tool), giving({"task": {"taskId": task}}), unsifted)
+    said.hidden = {"lost"}
+    listed = {"tasks": [{"taskId": "t1"}, {"taskId": "t2"}, {"taskId": "t3"}]}
+
+    async def sift(result, seen):
+        return await sifted(result, seen, modern=False)
+
+    shown = await guard.around(heard("tasks/list"), giving(listed), sift)
+    assert shown == {"tasks": [{"taskId": "t1"}]}
+    assert (lines.last["listed"], lines.last["hidden"]) == (1, 2)
+    said.principal = Principal(issuer="https://idp.example", subject="bob")
+    assert await guard.around(heard("tasks/list"), giving(listed), sift) == {"tasks": []}
+
+
+@pytest.mark.parametrize("result", [None, [{"taskId": "t1"}], {"tasks": object()}])
+async def test_a_list_that_is_none_on_the_wire_is_not_shown(lines, result):
+    async def sift(result, seen):
+        return await sifted(result, seen, modern=True)
+
+    with pytest.raises(Denied) as denied:
+        await hook(lines).around(heard("tasks/list"), giving(result), sift)
+    assert denied.value.code == 50300
