@@ -62,7 +62,7 @@ def lint(directory: Path | None, mend: bool, form: str, config_path: Path, json_
             }
         )
     elif form != "text":
-        _print_for_programs(report, form, _shown(_where(config_path, directory)))
+        _print_for_programs(report, form, _place(config_path, directory))
     else:
         _print(report, fixes)
     return ANSWERED_NO if report.problems else YES
@@ -106,6 +106,15 @@ def _where(config_path: Path, directory: Path | None) -> Path:
         return directory
     config = configfile.load(config_path)
     return config.at(config.policy.path)
+
+
+def _place(config_path: Path, directory: Path | None) -> str:
+    """Say what stands before the names of files; the rows of a database lie in no directory."""
+    from authz_sidecar import configfile
+
+    if directory is None and configfile.load(config_path).policy.database:
+        return ""
+    return _shown(_where(config_path, directory))
 
 
 def _shown(directory: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import quote
 
 from authz_sidecar.errors import Problem
 from authz_sidecar.policy.lint import CODES
@@ -36,7 +37,7 @@ def sarif(problems: Iterable[Problem], warnings: Iterable[Problem], *, version: 
 
 
 def _result(level: str, problem: Problem, directory: str) -> object:
-    location: dict[str, object] = {"artifactLocation": {"uri": _within(directory, problem.file)}}
+    location: dict[str, object] = {"artifactLocation": {"uri": _uri(_within(directory, problem.file))}}
     if problem.line:
         region = {"startLine": problem.line}
         location["region"] = region | ({"startColumn": problem.column} if problem.column else {})
@@ -59,7 +60,13 @@ def annotations(problems: Iterable[Problem], warnings: Iterable[Problem], *, dir
 
 
 def _within(directory: str, file: str) -> str:
-    return file if not directory or file.startswith("/") else f"{directory.rstrip('/')}/{file}"
+    # `./policy.csv` is no path of the repository to the programs that read this.
+    return file if directory in {"", "."} or file.startswith("/") else f"{directory.rstrip('/')}/{file}"
+
+
+def _uri(path: str) -> str:
+    """Give a URI reference (SARIF 2.1.0 §3.4.3): a file's name may have spaces, `%`, `#` and `:`."""
+    return ("file://" if path.startswith("/") else "") + quote(path, errors="backslashreplace")
 
 
 def _data(text: str) -> str:

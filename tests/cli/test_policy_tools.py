@@ -97,6 +97,15 @@ def test_a_directory_elsewhere_is_annotated_by_its_whole_path(ask: Any, desk: Pa
     assert f"file={desk / 'policies' / 'policy.csv'}," in ask("lint", "--format", "github").out
 
 
+def test_rows_of_a_database_are_annotated_without_a_directory(ask: Any, desk: Path) -> None:
+    config = desk / "authz.toml"
+    config.write_text(config.read_text().replace("[policy]\n", f'[policy]\ndatabase = "sqlite:///{desk}/rows.db"\n'))
+    with (desk / "policies" / "policy.csv").open("a") as rows:
+        rows.write("p, user:mallory, ops-assistant, tools/call, y, allow\n")
+    assert ask("push", desk / "policies").code == 0
+    assert "::warning file=casbin_rule%3Aid " in ask("lint", "--format", "github").out
+
+
 def test_coverage_is_told_and_held(ask: Any, desk: Path) -> None:
     said = ask("test", "--coverage")
     assert said.code == 0

@@ -169,6 +169,23 @@ def test_sarif_places_every_finding_and_names_its_rule() -> None:
     assert {result["ruleId"] for result in run["results"]} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
 
 
+@pytest.mark.parametrize(
+    ("directory", "file", "uri"),
+    [
+        pytest.param("policies", "policy.d/a team, 50%.csv", "policies/policy.d/a%20team%2C%2050%25.csv", id="blanks"),
+        pytest.param("policies", "policy.d/#ü.csv", "policies/policy.d/%23%C3%BC.csv", id="beyond ASCII"),
+        pytest.param("", "casbin_rule:id 17", "casbin_rule%3Aid%2017", id="a row of a database is no scheme"),
+        pytest.param(".", "policy.csv", "policy.csv", id="the directory one stands in"),
+        pytest.param("x", "/abs/policy.csv", "file:///abs/policy.csv", id="a whole path"),
+        pytest.param("a\udcff", "policy.csv", "a%5Cudcff/policy.csv", id="a name of other bytes"),
+    ],
+)
+def test_sarif_spells_places_as_uri_references(directory: str, file: str, uri: str) -> None:
+    log = sarif([Problem(file, 1, 1, "odd", "odd")], [], version="1", directory=directory)
+    (result,) = log["runs"][0]["results"]  # type: ignore[index] # JSON
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": uri}
+
+
 def test_annotations_cannot_be_broken_out_of() -> None:
     assert list(annotations(FOUND[:1], FOUND[1:], directory="policies")) == [
         "::error file=policies/policy.csv,line=3,col=7,title=unknown-effect::what: 100%25%0Areally",
