@@ -22,6 +22,8 @@ LONGEST_LIFE: Final = 3_600.0
 _LONGEST: Final = 16_384
 _SEGMENTS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KTY: Final = {"ES256": ("EC", "P-256"), "ES384": ("EC", "P-384"), "EdDSA": ("OKP", "Ed25519")}
+_PUBLIC: Final = ("kty", "crv", "x", "y", "n", "e")
+_MODULUS: Final = re.compile(r"[A-Za-z0-9_-]{342,1366}")  # 2,048 to 8,192 bits
 
 Claims = Mapping[str, Any]
 
@@ -87,7 +89,10 @@ def fresh(claims: Claims, now: float) -> float:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise AssertionRefused(f"`{name}` is not a number")
         if value is not None:
-            times[name] = float(value)
+            try:
+                times[name] = float(value)
+            except OverflowError:
+                raise AssertionRefused(f"`{name}` is beyond all times") from None
     if not now - LEEWAY < times["exp"] <= now + LONGEST_LIFE + LEEWAY:
         raise AssertionRefused("it has ended, or lives longer than an hour")
     if any(times.get(name, now) > now + LEEWAY for name in ("iat", "nbf")):
@@ -135,7 +140,8 @@ def _key(header: Mapping[str, Any], keys: Iterable[Mapping[str, object]]) -> Map
     fitting = [key for key in keys if _fits(key, algorithm) and (kid is None or key.get("kid", kid) == kid)]
     if len(fitting) != 1:
         raise AssertionRefused(f"{len(fitting)} keys fit its header, expected one")
-    return fitting[0]
+    # Its public half alone: from a private one the library would work out primes, for as long as a stranger wants.
+    return {name: value for name, value in fitting[0].items() if name in _PUBLIC}
 
 
 def _fits(key: Mapping[str, object], algorithm: str) -> bool:
@@ -146,7 +152,8 @@ def _fits(key: Mapping[str, object], algorithm: str) -> bool:
         return False
     if algorithm in _KTY:
         return (key.get("kty"), key.get("crv")) == _KTY[algorithm]
-    return key.get("kty") == "RSA"
+    modulus = key.get("n")
+    return key.get("kty") == "RSA" and isinstance(modulus, str) and _MODULUS.fullmatch(modulus) is not None
 
 
 def _canonical(assertion: str) -> bool:

@@ -11,11 +11,13 @@ from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
-from authz_sidecar.oauth.tables import clients
+from authz_sidecar.oauth.tables import clients, grants
 from authz_sidecar.ports import Clock
 
 _USE_TOLD_EVERY: Final = 3_600.0
 """Seconds: a busy client would else write a row at each request."""
+_ROOM_AFTER: Final = 3_600.0
+_ROOM: Final = 100
 
 
 class Documents(Protocol):
@@ -74,6 +76,21 @@ class Registry:
         async with self._store.read() as db:
             count = select(func.count()).where(clients.c.origin == Origin.REGISTERED.value, alive)
             return int((await db.execute(count)).scalar_one())
+
+    async def make_room(self) -> None:
+        """Forget some that registered themselves an hour ago or more and that nobody ever agreed to, the oldest first.
+
+        So whoever registers without end drives out their own, and never an app that somebody uses.
+        """
+        held = select(grants.c.client_id)
+        idle = [
+            clients.c.origin == Origin.REGISTERED.value,
+            clients.c.created_at < self._clock() - _ROOM_AFTER,
+            clients.c.id.not_in(held),
+        ]
+        oldest = select(clients.c.id).where(*idle).order_by(clients.c.created_at).limit(_ROOM)
+        async with self._store.write() as db:
+            await db.execute(delete(clients).where(clients.c.id.in_(oldest)))
 
     async def list(self) -> Sequence[tuple[Client, bool]]:
         """Give every client in the database, and whether it is disabled, the latest first."""

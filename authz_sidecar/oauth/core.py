@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
@@ -34,6 +36,8 @@ from authz_sidecar.oauth.token import Flow, TokenEndpoint
 from authz_sidecar.ports import Clock, Revokes
 
 _TIDY_EVERY: Final = 600.0
+
+_log: Final = structlog.stdlib.get_logger("authz_sidecar.oauth")
 
 
 class Core:
@@ -99,7 +103,10 @@ class Core:
 
     async def _tidy(self) -> None:
         while True:
-            await self.tidy()
+            try:
+                await self.tidy()
+            except SQLAlchemyError as error:  # a database that is away for a moment must not end the server
+                _log.error("oauth_database_failed", detail=type(error).__name__)
             await asyncio.sleep(_TIDY_EVERY)
 
     async def tidy(self) -> None:

@@ -148,6 +148,8 @@ def _proof(said: Mapping[str, object]) -> tuple[Proof, tuple[Mapping[str, object
             keys = jwks.get("keys") if isinstance(jwks, dict) else None
             if not isinstance(keys, list) or not 0 < len(keys) <= 16 or not all(isinstance(one, dict) for one in keys):
                 raise ValueError("the document needs `jwks` with its public keys for `private_key_jwt`")
+            if any("d" in one for one in keys):
+                raise ValueError("the document holds a private key, which everybody can read")
             return Proof.PRIVATE_KEY, tuple(keys)
         case _:
             raise ValueError("the document's `token_endpoint_auth_method` must be `none` or `private_key_jwt`")

@@ -105,7 +105,8 @@ def _scopes(claims: Claims, client: Client, resource: Resource, given: Form) -> 
         raise AssertionRefused("`scope` is not text")
     ours = allowed(given.get("scope") or "", client, resource)
     wanted = set(words(said)) - {OFFLINE}
-    found = tuple(scope for scope in ours if scope in wanted or not wanted)
+    # Only an assertion that names nothing leaves it to the request; one that names nothing of ours grants nothing.
+    found = tuple(scope for scope in ours if scope in wanted or not said)
     if ours and not found:
         raise InvalidScope("nothing of the assertion's scope exists at this resource")
     return found

@@ -55,7 +55,12 @@ class RefreshFlow:
         asked = given.all("resource")
         if asked and target(self._settings, asked).uri != offered.grant.resource:
             raise InvalidTarget("resource is not the one that was granted")
+        resource = self._settings.resource(offered.grant.resource)
+        if resource is None:
+            raise InvalidTarget("the resource that was granted is no longer served here")
+        # What the operator took away meanwhile is granted to nobody any more.
+        left = [scope for scope in offered.scopes if scope in resource.scope_names]
         wanted = set(words(given.get("scope") or "")) - {OFFLINE}
-        if wanted - set(offered.scopes):
+        if wanted - set(left):
             raise InvalidScope("scope is more than was granted; ask the person again")
-        return tuple(scope for scope in offered.scopes if scope in wanted or not wanted)
+        return tuple(scope for scope in left if scope in wanted or not wanted)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -50,6 +51,7 @@ class Keyring:
         self._seen: tuple[int, int] = (0, 0)
         self._keys: list[Jwk] = []
         self._material: dict[str, Any] = {}
+        self._log = structlog.stdlib.get_logger("authz_sidecar.oauth")
         self._read()
 
     @property
@@ -119,6 +121,12 @@ class Keyring:
             if self._keys:
                 return  # what we have goes on; a rotation replaces the file at once, so it is never half there
             raise ConfigError(f"{self._path}: cannot be read; `authz-sidecar oauth key generate` makes one") from None
+        except ConfigError as error:
+            if not self._keys:
+                raise
+            self._seen = seen
+            self._log.error("oauth_keys_refused", detail=str(error))
+            return
         self._keys = keys
         self._material = {key["kid"]: jwt.PyJWK(key).key for key in keys}
         self._seen = seen

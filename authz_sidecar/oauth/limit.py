@@ -1,5 +1,6 @@
 """A limit on how often an address may do something, in bounded memory."""
 
+import ipaddress
 from collections import OrderedDict
 
 from authz_sidecar.ports import Clock
@@ -31,3 +32,16 @@ class Limit:
         if len(self._since) > self._most:
             self._since.popitem(last=False)
         return True
+
+
+def network(address: str) -> str:
+    """Give what one person surely has: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import Row, and_, delete, func, insert, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from authz_sidecar.errors import AuthzError, BadRequest
@@ -88,6 +89,9 @@ class Outbox:
                 return await self._tell(name)
         except TimeoutError:
             self._log.warning("revocation_not_told_yet", target=name, detail="no answer in time")
+            return False
+        except SQLAlchemyError as error:
+            self._log.error("oauth_database_failed", target=name, detail=type(error).__name__)
             return False
 
     async def _tell(self, name: str) -> bool:

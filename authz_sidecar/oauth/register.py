@@ -14,7 +14,7 @@ from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.clients import Registry
 from authz_sidecar.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, SlowDown
 from authz_sidecar.oauth.forms import document
-from authz_sidecar.oauth.limit import Limit
+from authz_sidecar.oauth.limit import Limit, network
 from authz_sidecar.oauth.redirects import RedirectError
 from authz_sidecar.oauth.replies import told
 from authz_sidecar.oauth.settings import Settings
@@ -42,13 +42,18 @@ class Registration:
 
     async def __call__(self, http: Request) -> Response:
         """Register one; raises `OAuthError`."""
-        if not self._limit.take(http.client.host if http.client else ""):
+        if not self._limit.take(network(http.client.host) if http.client else ""):
             raise SlowDown("too many registrations from this address; try again later")
         client, secret = self._read(await document(http))
-        if await self._registry.registered() >= self._settings.max_clients:
-            raise SlowDown("no more clients can be registered", log="`max_clients` clients have registered themselves")
+        if await self._full():
+            await self._registry.make_room()
+            if await self._full():
+                raise SlowDown("no more clients can be registered", log="`max_clients` clients registered themselves")
         await self._registry.add(client)
         return told(_answer(client, secret), status=201)
+
+    async def _full(self) -> bool:
+        return await self._registry.registered() >= self._settings.max_clients
 
     def _read(self, said: Metadata) -> tuple[Client, str]:
         proof = _proof(said)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -60,6 +61,8 @@ class Store:
                 if not self.sqlite:
                     await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 await connection.run_sync(_upgrade)
+        except CommandError as error:
+            raise ConfigError(f"`oauth.database`: was written by a newer version of authz-sidecar: {error}") from None
         except (SQLAlchemyError, OSError) as error:
             raise ConfigError(f"`oauth.database`: cannot be used: {_why(error)}") from None
 

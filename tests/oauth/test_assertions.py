@@ -240,6 +240,7 @@ async def test_an_assertion_without_scope_or_resource_means_what_the_request_say
         pytest.param({"resource": [TICKETS]}, {}, "invalid_grant", id="a list of resources"),
         pytest.param({}, {"resource": BILLING}, "invalid_target", id="another resource than the assertion's"),
         pytest.param({"scope": "chat"}, {}, "invalid_scope", id="nothing in common"),
+        pytest.param({"scope": "offline_access"}, {}, "invalid_scope", id="nothing but the wish to stay"),
         pytest.param({"scope": ["tickets:read"]}, {}, "invalid_grant", id="a scope that is a list"),
         pytest.param({}, {"scope": "admin"}, "invalid_scope", id="a scope that does not exist"),
         pytest.param({}, {"assertion": ""}, "invalid_request", id="no assertion"),

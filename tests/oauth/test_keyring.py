@@ -118,6 +118,18 @@ def test_keys_that_vanish_go_on_and_broken_ones_are_said(tmp_path: Path) -> None
             Keyring(tmp_path, clock=now)
 
 
+def test_a_ring_that_somebody_breaks_while_we_run_changes_nothing(tmp_path: Path) -> None:
+    now = Time()
+    keyring.generate(tmp_path, algorithm="ES256", now=now())
+    path = tmp_path / "signing-keys.json"
+    ring, whole = Keyring(tmp_path, clock=now), path.read_bytes()
+    path.write_text('{"keys": [')
+    assert ring.read(_token(ring, now), issuer=ISSUER)
+    path.write_bytes(whole)
+    keyring.rotate(tmp_path, algorithm=None, now=now(), ahead=0, overlap=60)
+    assert len(ring.keys) == 2
+
+
 def test_nobody_writes_keys_at_the_same_moment(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="HS256"):
         keyring.generate(tmp_path, algorithm="HS256", now=0.0)

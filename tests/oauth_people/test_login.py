@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from authz_sidecar.oauth.limit import network
 from authz_sidecar.oauth.people.passwords import Busy, Checked, Cost, Passwords
-from authz_sidecar.oauth.people.throttle import ACCOUNT, ADDRESS, PAIR, Throttle, network
+from authz_sidecar.oauth.people.throttle import ACCOUNT, ADDRESS, PAIR, Throttle
 from tests.oauth_people.house import CHEAP, PASSWORD, Browser, Clock, House, gone, told
 
 WRONG = "wrong wrong wrong"

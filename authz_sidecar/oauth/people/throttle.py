@@ -1,12 +1,12 @@
 """Slows down guessing of passwords, per account and per address, in a memory of fixed size."""
 
-import ipaddress
 from array import array
 from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
 
+from authz_sidecar.oauth.limit import network
 from authz_sidecar.ports import Clock
 
 _SLOTS: Final = 1 << 14
@@ -83,16 +83,3 @@ class Throttle:
 def _keys(account: str, address: str) -> tuple[tuple[str, Rate], ...]:
     place = network(address)
     return (f"pair\0{account}\0{place}", PAIR), (f"account\0{account}", ACCOUNT), (f"address\0{place}", ADDRESS)
-
-
-def network(address: str) -> str:
-    """Give what one person surely has: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
