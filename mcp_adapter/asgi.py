@@ -16,7 +16,7 @@ from mcp_adapter.door import Door
 from mcp_adapter.gate import Gate
 from mcp_adapter.headers import Headers, without_token
 from mcp_adapter.metadata import published
-from mcp_adapter.pdp import NO_CONTEXT, Pdp
+from mcp_adapter.pdp import NO_CONTEXT, Pdp, Unanswered
 from mcp_adapter.principal import SCOPE_KEY
 from mcp_adapter.record import ENDED, Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
@@ -120,18 +120,27 @@ class AuthzMiddleware:
                 raise RuntimeError(f"AuthzMiddleware does not serve `{other}`")
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def opening() -> Event:
-            event = await receive()
-            if event["type"] == "lifespan.startup":
-                self._recorder.open()  # a log that cannot be opened keeps the server from starting
-                await start(self._pdp)
-            return event
+        first: list[Event] = [await receive()]
+        try:
+            self._recorder.open()
+            await start(self._pdp)
+        except (OSError, ValueError, Unanswered) as error:
+            # Said, not raised: web servers take an exception here for an app that has no lifespan, and serve it.
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            await self._close()
+            return
+
+        async def onward() -> Event:
+            return first.pop() if first else await receive()
 
         try:
-            await self._app(scope, opening, send)
+            await self._app(scope, onward, send)
         finally:
-            await self._pdp.close()
-            self._recorder.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._pdp.close()
+        self._recorder.close()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         entry = self._entry(scope, scope["method"])

@@ -100,15 +100,14 @@ class EmbeddedPdp:
             )
         try:
             return await asyncio.shield(life[1])
-        except ConfigError:
-            if self._life is life:
-                self._life = None
-            raise
+        finally:
+            if self._life is life and life[1].done() and (life[1].cancelled() or life[1].exception() is not None):
+                self._life = None  # whoever asks next tries anew
 
     async def _inside(self) -> Inside:
         try:
             return await self._running()
-        except ConfigError as error:
+        except (ConfigError, OSError) as error:
             raise Unanswered(Fault.UNAVAILABLE, str(error)) from None
 
     async def _bounded(self, asked: Awaitable[_Response]) -> _Response:

@@ -172,6 +172,9 @@ async def lifespan(app):
     if task.done():
         answer.cancel()
         task.result()
+    if answer.done() and not answer.cancelled() and answer.result()["type"] == "lifespan.startup.failed":
+        await asyncio.wait_for(task, 10)
+        raise RuntimeError(answer.result()["message"])
     assert answer.result()["type"] == "lifespan.startup.complete"
     try:
         yield

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvicorn
 
 from mcp_adapter import AuthzMiddleware
 from mcp_adapter.embedded import EmbeddedPdp
@@ -80,6 +81,30 @@ async def test_a_mistake_in_the_configuration_keeps_the_server_from_starting(gro
     with pytest.raises(Exception, match=r"authz\.toml:\d+: unknown key `polcy`; did you mean `policy`\?"):
         async with lifespan(app):
             pytest.fail("it started")
+
+
+async def test_a_web_server_does_not_serve_what_could_not_start_and_says_why(ground: House, caplog):
+    ground.config.write_text(ground.config.read_text() + "[polcy]\n")
+    app = AuthzMiddleware(_with_lifespan(Upstream()), config=ground.config, audit=Lines())
+    web = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
+    async with asyncio.timeout(10):
+        with pytest.raises(SystemExit):
+            await web.serve()
+    assert not web.started
+    assert "unknown key `polcy`; did you mean `policy`?" in caplog.text
+
+
+async def test_a_start_that_failed_for_want_of_a_file_is_tried_again(ground: House):
+    good = ground.config.read_bytes()
+    ground.config.unlink()
+    ground.config.mkdir()
+    pdp = EmbeddedPdp(ground.config)
+    with pytest.raises(Unanswered):
+        await asked(pdp, ground)
+    ground.config.rmdir()
+    ground.config.write_bytes(good)
+    async with pdp:
+        assert await asked(pdp, ground) == "allowed_by_rule"
 
 
 async def test_without_a_lifespan_the_mistake_answers_nobody_until_it_is_mended(ground: House):
