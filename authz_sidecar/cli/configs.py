@@ -8,10 +8,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, say, warn
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Look at the configuration."""
 

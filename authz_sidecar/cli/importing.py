@@ -14,7 +14,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command("import")
 @click.argument("policy", type=_FILE)
 @click.option("--model", required=True, type=_FILE, help="The Casbin model of that policy.")
-@click.option("--csv-dialect", "dialect", type=click.Choice(list(SEPARATORS)), default="casbin", show_default=True)
+@click.option("--csv-dialect", "dialect", type=click.Choice(list(SEPARATORS)), default="casbin", show_default=True,
+              help="How the file separates its fields.")  # fmt: skip
 @click.option("--subjects", type=click.Choice(["plain", "prefixed"]), default="plain", show_default=True,
               help="Whether names have `user:` and `role:` in front already.")  # fmt: skip
 @click.option("--method", "methods", multiple=True, metavar="ACT=METHOD", help="What an action means in MCP.")

@@ -7,20 +7,21 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import YES, as_json, dump, say, table
 
 _DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path("keys"))
 _ALGORITHMS = click.Choice(["ES256", "RS256", "EdDSA"])
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Make, rotate and list keys for development."""
 
 
 @keys.command()
 @_DIRECTORY
-@click.option("--algorithm", type=_ALGORITHMS, default="ES256", show_default=True)
+@click.option("--algorithm", type=_ALGORITHMS, default="ES256", show_default=True, help="What the key signs with.")
 @as_json
 def generate(directory: Path, algorithm: str, json_: bool) -> int:
     """Write a signing key and its public half into DIRECTORY, for `token mint` and `jwks_file`.

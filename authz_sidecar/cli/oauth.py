@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.oauth_clients import client
 from authz_sidecar.cli.oauth_keys import key
 from authz_sidecar.cli.oauth_users import user
 from authz_sidecar.cli.show import YES, config_option
 
 
-@click.group()
+@click.group(cls=Group)
 def oauth() -> None:
     """Run the OAuth 2.1 authorization server, and keep its clients, users and keys."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.markup import escape
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, moment, say, table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ T = TypeVar("T")
 _ID = click.argument("client_id")
 
 
-@click.group()
+@click.group(cls=Group)
 def client() -> None:
     """Add, list, disable and remove clients."""
 

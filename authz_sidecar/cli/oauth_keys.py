@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import YES, as_json, config_option, dump, moment, say, table
 
 _ALGORITHMS = click.Choice(["ES256", "RS256", "EdDSA"])
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Make, rotate and list the keys that tokens are signed with."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from rich.markup import escape
 
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, WRONG, YES, as_json, complain, config_option, dump, moment, say, table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _PASSWORD = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def user() -> None:
     """Add, list and disable local accounts, and set their passwords, roles and groups."""
 

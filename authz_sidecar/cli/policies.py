@@ -8,6 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from rich.markup import escape
 
 from authz_sidecar.cli import asking, client, comparing, importing, linting, matrices, sharing, trials, whys
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import (
     ANSWERED_NO,
     YES,
@@ -24,7 +25,7 @@ from authz_sidecar.cli.show import (
 from authz_sidecar.wire import authz_pb2 as pb
 
 
-@click.group()
+@click.group(cls=Group)
 def policy() -> None:
     """Check, test and reload the policy."""
 

@@ -8,6 +8,7 @@ import click
 
 from authz_sidecar import __version__
 from authz_sidecar.cli import asks, configs, doctor, keys, oauth, policies, revoking, serving, starting, tokens
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, NOT_ANSWERED, WRONG, complain
 from authz_sidecar.errors import AuthzError, BadRequest, ConfigError, PolicyProblems
 
@@ -15,7 +16,9 @@ _EPILOG: Final = """Exit codes: 0 yes, 1 no (denied, or problems were found), 2 
 3 no answer (the sidecar cannot be reached)."""
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="authz-sidecar", message="%(prog)s %(version)s")
 def cli() -> None:
     """Authorization for MCP servers: may the bearer of this token do this method on this tool?

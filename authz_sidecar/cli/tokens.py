@@ -11,13 +11,14 @@ from rich.markup import escape
 
 from authz_sidecar import strictjson
 from authz_sidecar.cli.asks import read_token
+from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, err
 from authz_sidecar.errors import ConfigError
 
 _DEEPEST: Final = 8
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
     """Make a development token; explain any token."""
 
