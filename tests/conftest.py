@@ -1,4 +1,4 @@
-"""For every test: no token may stand in a file that it leaves or removes, or in anything that it printed or logged."""
+"""For every test: no token may stand in what it leaves, removes, prints or logs, and no new file in the root."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +8,15 @@ import pytest
 
 from authz_sidecar.tokens import mint
 from tests import canaries
+from tests.root import strays
+
+_before = pytest.StashKey[frozenset[str]]()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Remember every token that tests mint, and look into every folder before it is removed."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_before] = strays()
     original = mint.mint
 
     def remembered(*given: Any, **named: Any) -> str:
@@ -43,6 +48,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     canaries.note([factory.getbasetemp()])
     if found := canaries.taken():
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line("a token stands where none may be (tests/canaries.py):\n" + "\n".join(found), red=True)
+        _fail(session, "a token stands where none may be (tests/canaries.py):\n" + "\n".join(found))
+    if new := sorted(strays() - session.config.stash[_before]):
+        _fail(session, f"a test wrote into the root of the repository: {', '.join(new)}")
+
+
+def _fail(session: pytest.Session, why: str) -> None:
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.pluginmanager.get_plugin("terminalreporter").write_line(why, red=True)
