@@ -86,6 +86,13 @@ demo: $(VENV)/.run ## Show the main job: real clients, a real server, allowed, d
 run: $(VENV)/.run ## Keep the demo running, with this repository's policies, for curl and the MCP Inspector
 	@$(BIN)/python -m examples.demo --keep --port $${PORT:-8000}
 
+.PHONY: demo-oauth demo-oauth-browser
+demo-oauth: $(VENV)/.run ## Show the whole circle of OAuth: 401, login, consent, call, step up, refresh, revoke
+	@$(BIN)/python -m examples.oauth_flow
+
+demo-oauth-browser: $(VENV)/.browser
+	@$(BIN)/python -m examples.oauth_flow --browser
+
 .PHONY: test-clients
 test-clients: $(VENV)/.dev ## Node.js and Go programs call a live sidecar (needs node, npm and go)
 	$(BIN)/python -m pytest -m clients
@@ -100,7 +107,7 @@ test-browser: $(VENV)/.browser ## Log in, consent and decline in a real Chromium
 	$(BIN)/python -m pytest -m browser
 
 .PHONY: test-all
-test-all: test test-clients test-redis test-providers test-libreoffice test-postgres test-browser test-conformance test-matrix demo ## Everything: test, other languages, real servers, the demo
+test-all: test test-clients test-redis test-providers test-libreoffice test-postgres test-browser test-conformance test-matrix demo demo-oauth ## Everything: test, other languages, real servers, the demo
 
 .PHONY: mutate-tokens
 mutate-tokens: $(VENV)/.dev ## Delete each check of the token verifier once; a test must notice every one
