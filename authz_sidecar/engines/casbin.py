@@ -6,6 +6,8 @@ file is built round are each named where they are met; the cost is linear, about
 
 import asyncio
 import logging
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -183,10 +185,29 @@ def _refusal(message: str) -> PolicyProblems:
 def _foreign_policy(rules: Rules, foreign: Foreign) -> ForeignPolicy:
     try:
         model: Any = casbin.Enforcer.new_model(text=foreign.model)
-        names = Names(rules)
-        return ForeignPolicy(rules, foreign, _enforcer(model, g=_Links(), g2=_Groups(names)))
+        enforcer = _enforcer(model, g=_Links(), g2=_Groups(Names(rules)))
+        broken = list(_broken(foreign, model, enforcer.fm.get_functions()))
+        made = ForeignPolicy(rules, foreign, enforcer)
     except Exception as error:
         raise _refusal(f"casbin cannot use this model: {error}") from error
+    if broken:
+        raise PolicyProblems(broken)
+    return made
+
+
+def _broken(foreign: Foreign, model: Any, functions: Any) -> Iterator[Problem]:
+    """Find the patterns on which Casbin fails; one such row would fail every question that comes to it."""
+    for name, field in re.findall(r"(\w+)\s*\(\s*r_\w+\s*,\s*(p_\w+)\s*\)", model["m"]["m"].value):
+        if name not in functions:
+            continue
+        place = model["p"]["p"].tokens.index(field)
+        probe = "127.0.0.1" if name == "ipMatch" else "probe"
+        for row in foreign.rows:
+            try:
+                functions[name](probe, row.values[place])
+            except (ValueError, re.error) as error:
+                said = f"`{name}` cannot read `{row.values[place]}`: {error}"
+                yield Problem(row.rule.source, row.rule.line, 0, "pattern-not-readable", said)
 
 
 class _Links(RoleManager):  # type: ignore[misc] # casbin publishes no types

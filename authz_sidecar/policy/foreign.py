@@ -13,7 +13,7 @@ FUNCTIONS: Final = frozenset(
 
 # Casbin rewrites `&&`, `!`, `r.` and `p.` wherever they stand, so texts hold none of their characters.
 _TOKEN: Final = re.compile(
-    r"""\s+|(?P<field>[rp]\.\w+(?![\w.]))|(?P<call>\w+)(?=\s*\()|"[\w /:@-]*"|'[\w /:@-]*'|&&|\|\||[!=]=|[!(),]"""
+    r"""\s+|(?P<field>[rp]\.\w+(?![\w.]))|(?P<call>\w+)(?=\s*\()|"[\w /:@*-]*"|'[\w /:@*-]*'|&&|\|\||[!=]=|[!(),]"""
 )
 
 

@@ -102,6 +102,28 @@ def test_an_error_inside_casbin_is_ours() -> None:
         judge(policy)
 
 
+@pytest.mark.parametrize(
+    ("matcher", "pattern"),
+    [
+        pytest.param("regexMatch(r.obj, p.obj)", "*", id="an expression that is none"),
+        pytest.param("regexMatch( r.obj , p.obj )", "(a", id="with blanks in the matcher"),
+    ],
+)
+def test_a_pattern_on_which_casbin_would_fail_at_every_question_is_refused_with_its_row(
+    matcher: str, pattern: str
+) -> None:
+    rows = f"p, user:ann, 10.0.0.1, allow\np, user:ann, {pattern}, allow\n"
+    with pytest.raises(PolicyProblems, match=r"policy\.csv:2: `\w+Match` cannot read"):
+        CasbinEngine().compile(checked(model("sub, obj", f"r.sub == p.sub && {matcher}"), rows))
+
+
+def test_a_star_may_stand_in_a_text_of_the_matcher() -> None:
+    policy = compiled(
+        checked(model("sub, obj", "r.sub == p.sub && (r.obj == p.obj || p.obj == '*')"), "p, user:ann, *, allow\n")
+    )
+    assert lines(judge(policy, "user:ann", "x")) == ([1], [])
+
+
 class _Says:
     """An effector with an answer of its own."""
 
