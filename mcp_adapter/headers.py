@@ -108,7 +108,7 @@ class Headers:
 
     def onward(self, *, session: str, legacy: bool, event: bytes = b"") -> RawHeaders:
         """Give what the server gets to see: no token, no identity of the client's own making, no compression."""
-        kept = [(name, value) for name, value in self._raw if name not in _TAKEN and not _is_identity(name)]
+        kept = [(name, value) for name, value in self._raw if name not in _TAKEN and not _is_taken(name)]
         if legacy:  # nothing in a body of the old era backs these, so nobody may route by them
             kept = [(name, value) for name, value in kept if name not in (b"mcp-method", b"mcp-name")]
         if session:
@@ -129,6 +129,9 @@ def without_token(query: bytes) -> bytes:
     return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]).lower() != b"access_token")
 
 
-def _is_identity(name: bytes) -> bool:
-    name = name.replace(b"_", b"-")  # some servers read both as one
-    return name in _IDENTITY or name.startswith(_IDENTITY_PREFIXES)
+def _is_taken(name: bytes) -> bool:
+    dashed = name.replace(b"_", b"-")  # some servers read both as one
+    if dashed in _IDENTITY or dashed.startswith(_IDENTITY_PREFIXES):
+        return True
+    # So `Mcp_Session_Id` would be a session that was never opened here, and `Content_Length` another length.
+    return dashed != name and (dashed in _SINGLE or dashed.startswith(b"mcp-"))

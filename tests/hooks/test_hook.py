@@ -132,6 +132,22 @@ def test_the_oldest_session_is_forgotten_first():
     owners.check("", ann)
 
 
+def test_a_caller_of_many_sessions_makes_us_forget_nobody_elses():
+    owners, ann, bob = (
+        Owners(most=9, each=3),
+        Principal(issuer="i", subject="ann"),
+        Principal(issuer="i", subject="bob"),
+    )
+    owners.check("anns", ann)
+    for number in range(100):
+        owners.check(f"{number}", bob)
+    with pytest.raises(Refusal, match="session not found"):
+        owners.check("anns", bob)
+    with pytest.raises(Refusal, match="session not found"):
+        owners.check("99", ann)
+    owners.check("0", ann)
+
+
 def test_a_session_without_a_caller_is_not_open_to_one():
     owners = Owners()
     owners.check("1", None)
