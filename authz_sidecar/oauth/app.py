@@ -31,10 +31,13 @@ def app(
             given = http.query_params.multi_items() if http.method == "GET" else await forms.pairs(http)
             return await door.ask(http, await authorizations.read(given))
         except InvalidRequest:
-            return await door.unsafe(http, UnsafeRequest("the request is not a form that can be read"))
-        except UnsafeRequest as error:
+            error = UnsafeRequest("the request is not a form that can be read", word="unreadable")
             return await door.unsafe(http, error)
+        except UnsafeRequest as unsafe:
+            return await door.unsafe(http, unsafe)
         except RequestRefused as refusal:
+            if not refusal.trusted:
+                return await door.astray(http, refusal)
             # 303, so that a POST is not repeated at the client (RFC 9700 section 4.12).
             return RedirectResponse(refusal.location, status_code=303, headers=NO_STORE)
 

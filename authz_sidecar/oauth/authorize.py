@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from authz_sidecar.oauth import pkce, redirects
-from authz_sidecar.oauth.client import Client
+from authz_sidecar.oauth.client import Client, Origin
 from authz_sidecar.oauth.errors import (
     AccessDenied,
     InvalidRequest,
@@ -62,6 +62,11 @@ class AuthorizationRequest:
     def where(self) -> redirects.Where:
         """Say where the answer goes, for people."""
         return redirects.where(self.redirect_uri)
+
+    @property
+    def trusted(self) -> bool:
+        """Say whether a browser may be sent there with a no, unasked."""
+        return _trusted(self.client, self.redirect_uri)
 
 
 class Clients(Protocol):
@@ -121,7 +126,8 @@ class Authorizations:
         except OAuthError as error:
             # A repeated `state` has no value that could be sent back.
             told = None if _repeated(pairs, "state") else state
-            raise RequestRefused(self._answer(redirect_uri, told, _told(error)), error) from None
+            location = self._answer(redirect_uri, told, _told(error))
+            raise RequestRefused(location, error, trusted=_trusted(client, redirect_uri)) from None
 
     async def issue_code(
         self, request: AuthorizationRequest, subject: str, scopes: Iterable[str], *, auth_time: float
@@ -147,16 +153,16 @@ class Authorizations:
         for name in ("client_id", "redirect_uri"):
             # Two readers would send the answer to two places.
             if _repeated(pairs, name):
-                raise UnsafeRequest(f"`{name}` is there more than once")
+                raise UnsafeRequest(f"`{name}` is there more than once", word="repeated")
         client_id, asked = given.get("client_id", ""), given.get("redirect_uri")
         if not client_id:
-            raise UnsafeRequest("`client_id` is missing")
+            raise UnsafeRequest("`client_id` is missing", word="client_missing")
         client = await self._clients.find(client_id) if len(client_id) <= _LONGEST else None
         if client is None:
-            raise UnsafeRequest("no such client is known here; it may have to register again")
+            raise UnsafeRequest("no such client is known here; it may have to register again", word="client_unknown")
         redirect_uri = redirects.chosen(asked, client.redirect_uris)
         if redirect_uri is None:
-            raise UnsafeRequest("the redirect URI is not one that the client has registered")
+            raise UnsafeRequest("the redirect URI is not one that the client has registered", word="redirect")
         return client, redirect_uri
 
     def _resource(self, pairs: list[tuple[str, str]]) -> Resource:
@@ -199,6 +205,14 @@ def allowed(asked: str, client: Client, resource: Resource) -> tuple[str, ...]:
     if wanted - set(known):
         raise InvalidScope("a scope that was asked for does not exist at this resource, or is not for this client")
     return tuple(name for name in known if name in wanted or not wanted)
+
+
+def _trusted(client: Client, redirect_uri: str) -> bool:
+    """RFC 9700 section 4.11.2: the website of a stranger could be a trap, and we the link to it that people trust.
+
+    A client that the operator added has none, and a program on the person's own device is no website.
+    """
+    return client.origin is Origin.CONFIGURED or redirects.on_device(redirect_uri)
 
 
 def _check_shape(pairs: list[tuple[str, str]]) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from authz_sidecar.oauth.authorize import AuthorizationRequest
-from authz_sidecar.oauth.errors import UnsafeRequest
+from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,10 @@ class Door(Directory, Protocol):
 
     async def ask(self, http: Request, request: AuthorizationRequest) -> Response:
         """Answer an authorization request: a page, or the redirect of `issue_code` or `refuse`."""
+        ...
+
+    async def astray(self, http: Request, refusal: RequestRefused) -> Response:
+        """Say no to a request whose client is a stranger with a website: the person decides whether to go there."""
         ...
 
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:

@@ -115,15 +115,21 @@ class UnsupportedTokenType(OAuthError):
 class UnsafeRequest(Exception):
     """An authorization request whose client or redirect URI is not to be trusted: show a page, never redirect.
 
-    `str(exc)` may stand on the page: it holds no byte of the request.
+    `str(exc)` may stand on the page: it holds no byte of the request. `word` names the same sentence for people.
     """
+
+    def __init__(self, message: str, *, word: str) -> None:
+        """Take what is wrong: `client_missing`, `client_unknown`, `redirect`, `repeated` or `unreadable`."""
+        super().__init__(message)
+        self.word = word
 
 
 class RequestRefused(Exception):
     """An authorization request that is refused by a redirect to its own client."""
 
-    def __init__(self, location: str, error: OAuthError) -> None:
-        """Take the whole URL (with `error`, `state` and `iss`), and why."""
+    def __init__(self, location: str, error: OAuthError, *, trusted: bool) -> None:
+        """Take the whole URL (with `error`, `state` and `iss`), why, and whether a browser may follow it unasked."""
         super().__init__(f"{error.code}: {error}")
         self.location = location
         self.error = error
+        self.trusted = trusted

@@ -71,6 +71,11 @@ def where(uri: str) -> Where:
     return Where(host=parts.netloc, loopback=_host(parts) in _LOOPBACK)
 
 
+def on_device(uri: str) -> bool:
+    """Say whether it goes to a program on the person's own device."""
+    return where(uri).loopback or not uri.startswith("https:")
+
+
 def _split(uri: str) -> SplitResult:
     try:
         parts = urlsplit(uri)

@@ -19,7 +19,7 @@ from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.clients import Documents
 from authz_sidecar.oauth.core import Core
 from authz_sidecar.oauth.door import Person
-from authz_sidecar.oauth.errors import UnsafeRequest
+from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
 from authz_sidecar.oauth.flow_assertion import IdentityProvider
 from authz_sidecar.oauth.pkce import generate_pkce_pair
 from authz_sidecar.oauth.settings import Resource, Scope, Settings
@@ -95,6 +95,9 @@ class Door:
             return RedirectResponse(self.authorizations.refuse(request), status_code=303)
         to = await self.authorizations.issue_code(request, "alice", request.scopes, auth_time=self.now())
         return RedirectResponse(to, status_code=303)
+
+    async def astray(self, http: Request, refusal: RequestRefused) -> Response:
+        return PlainTextResponse(refusal.location, status_code=400)
 
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         return PlainTextResponse(str(error), status_code=400)

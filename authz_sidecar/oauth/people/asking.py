@@ -6,9 +6,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import structlog
 
+from authz_sidecar.oauth import redirects
 from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.client import Origin
-from authz_sidecar.oauth.errors import ConsentRequired, LoginRequired
+from authz_sidecar.oauth.errors import ConsentRequired, LoginRequired, OAuthError
 from authz_sidecar.oauth.people.accounts import Account, Accounts
 from authz_sidecar.oauth.people.consents import Asked, Consents
 from authz_sidecar.oauth.people.sessions import Session
@@ -42,6 +43,8 @@ class Leaves:
     """Nothing more is needed: this URL takes the answer to the client."""
 
     location: str
+    trusted: bool = True
+    """Whether the browser may follow it unasked."""
 
 
 Next = NeedsLogin | NeedsAnswer | Leaves
@@ -63,7 +66,7 @@ class Asking:
         account = await self._accounts.find(session.account) if session else None
         if session is None or account is None or self.stale(session, request):
             if silent:
-                return Leaves(location=self._authorizations.refuse(request, LoginRequired("nobody is logged in")))
+                return self._silent_no(request, LoginRequired("nobody is logged in"))
             return NeedsLogin(again=session is not None)
         asked = about(account, request)
         known = await self._consents.scopes(asked)
@@ -71,11 +74,13 @@ class Asking:
         if remembered and not _impersonable(request):
             return Leaves(location=await self.allow(session, request))
         if silent:
-            refusal = ConsentRequired("the person has to be asked")
-            return Leaves(location=self._authorizations.refuse(request, refusal))
+            return self._silent_no(request, ConsentRequired("the person has to be asked"))
         return NeedsAnswer(
             account=account, session=session, asked=asked, known=(known or frozenset()) & set(request.scopes)
         )
+
+    def _silent_no(self, request: AuthorizationRequest, error: OAuthError) -> Leaves:
+        return Leaves(location=self._authorizations.refuse(request, error), trusted=request.trusted)
 
     async def allow(self, session: Session, request: AuthorizationRequest) -> str:
         """Remember the yes, and give the URL that takes a code to the client."""
@@ -101,11 +106,6 @@ def about(account: Account, request: AuthorizationRequest) -> Asked:
     where = request.where
     place = "loopback:" if where.loopback else where.host  # the port of a program on the computer differs each time
     return Asked(account=account.name, client_id=request.client.id, resource=request.resource.uri, place=place)
-
-
-def on_device(request: AuthorizationRequest) -> bool:
-    """Say whether the answer goes to a program on the person's own device."""
-    return request.where.loopback or not request.redirect_uri.startswith("https:")
 
 
 def after_login(query: str) -> str:
@@ -134,4 +134,8 @@ def _impersonable(request: AuthorizationRequest) -> bool:
 
     A client that registered itself has an id that no other installation knows; all others of a kind share one.
     """
-    return on_device(request) and request.client.public and request.client.origin is not Origin.REGISTERED
+    return (
+        redirects.on_device(request.redirect_uri)
+        and request.client.public
+        and request.client.origin is not Origin.REGISTERED
+    )

@@ -4,10 +4,11 @@ from typing import Final
 
 from starlette.responses import Response
 
+from authz_sidecar.oauth import redirects
 from authz_sidecar.oauth.authorize import AuthorizationRequest
 from authz_sidecar.oauth.client import Origin
 from authz_sidecar.oauth.people import csrf
-from authz_sidecar.oauth.people.asking import NeedsAnswer, on_device
+from authz_sidecar.oauth.people.asking import NeedsAnswer
 from authz_sidecar.oauth.people.language import Words
 from authz_sidecar.oauth.people.pages import Pages, initial, plain
 from authz_sidecar.oauth.people.visit import Visit
@@ -63,7 +64,7 @@ def shown(request: AuthorizationRequest) -> str:
 
 def _warnings(request: AuthorizationRequest) -> list[str]:
     found = ["warn_registered"] if request.client.origin is Origin.REGISTERED else []
-    if on_device(request):
+    if redirects.on_device(request.redirect_uri):
         found.append("warn_loopback" if request.where.loopback else "warn_device")
     return found
 
@@ -72,7 +73,7 @@ def _goes_to(words: Words, request: AuthorizationRequest) -> str:
     where = request.where
     if where.loopback:
         return words("consent.this_computer", host=where.host)
-    return words("consent.app_on_device", host=where.host) if on_device(request) else where.host
+    return words("consent.app_on_device", host=where.host) if redirects.on_device(request.redirect_uri) else where.host
 
 
 def _vouched(words: Words, request: AuthorizationRequest) -> str:

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.door import Person
-from authz_sidecar.oauth.errors import UnsafeRequest
+from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
 from authz_sidecar.oauth.grants import Grants
 from authz_sidecar.oauth.people import headers
 from authz_sidecar.oauth.people.account import AccountPages
@@ -24,7 +24,7 @@ from authz_sidecar.oauth.people.passwords import Passwords
 from authz_sidecar.oauth.people.routes import Routes
 from authz_sidecar.oauth.people.sessions import Sessions
 from authz_sidecar.oauth.people.throttle import Throttle
-from authz_sidecar.oauth.people.visit import Visits
+from authz_sidecar.oauth.people.visit import Visit, Visits
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
 from authz_sidecar.ports import Clock
@@ -96,15 +96,24 @@ class People:
                 return self._visits.dress(page, http, visit)
             case NeedsAnswer() as needs:
                 return self._visits.dress(self._consent.page(visit, request, needs), http, visit)
-            case Leaves(location=location):
+            case Leaves(location=location, trusted=True):
                 return RedirectResponse(location, status_code=303, headers=headers.PAGE)
+            case Leaves(location=location):
+                return self._astray(visit, location)
             case never:
                 assert_never(never)
+
+    async def astray(self, http: Request, refusal: RequestRefused) -> Response:
+        """Show where a stranger's request would lead, and follow it nowhere."""
+        return self._astray(await self._visits.read(http), refusal.location)
+
+    def _astray(self, visit: Visit, location: str) -> Response:
+        return self._pages.leaving(visit.words, location, here=f"{self._base}/login", follow=False, status=400)
 
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         """Say that a request cannot be answered; no redirect, and no link that the request could choose."""
         visit = await self._visits.read(http)
-        return self._pages.message("unsafe", visit.words, here=f"{self._base}/login", status=400, detail=str(error))
+        return self._pages.unsafe(visit.words, error, here=f"{self._base}/login")
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give the pages."""

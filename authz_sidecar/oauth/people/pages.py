@@ -8,6 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from authz_sidecar.oauth import redirects
+from authz_sidecar.oauth.errors import UnsafeRequest
 from authz_sidecar.oauth.people import headers
 from authz_sidecar.oauth.people.language import NAMES, Words
 from authz_sidecar.oauth.settings import Settings
@@ -63,9 +65,27 @@ class Pages:
             "message", words, title=title, here=here, status=status, bad=status >= 400, detail=detail, **keys
         )
 
-    def leaving(self, words: Words, location: str, *, host: str, here: str) -> HTMLResponse:
-        """Lead on to a client after a form; `location` is a URL that the core made."""
-        return self.page("leaving", words, title=words("leaving.title"), here=here, location=location, host=host)
+    def unsafe(self, words: Words, error: UnsafeRequest, *, here: str) -> HTMLResponse:
+        """Say that a request cannot be trusted, and why."""
+        return self.message("unsafe", words, here=here, status=400, detail=words(f"unsafe.{error.word}"))
+
+    def leaving(
+        self, words: Words, location: str, *, here: str, follow: bool = True, status: int = 200
+    ) -> HTMLResponse:
+        """Lead on to a client; `location` is a URL that the core made. It leads by itself only where that is safe."""
+        part, host = "leaving" if follow else "astray", redirects.where(location).host
+        told = {"lead": words(f"{part}.lead", host=host), "link": words(f"{part}.link", host=host)}
+        return self.page(
+            "leaving",
+            words,
+            title=words(f"{part}.title"),
+            here=here,
+            status=status,
+            location=location,
+            follow=follow,
+            close=words(f"{part}.close"),
+            **told,
+        )
 
 
 def plain(text: str) -> str:

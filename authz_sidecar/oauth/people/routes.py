@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from authz_sidecar.oauth import redirects
 from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
 from authz_sidecar.oauth.people import account, csrf, headers, login
@@ -76,10 +75,9 @@ class Routes:
             except Foreign:
                 return self._stale(visit)
             except UnsafeRequest as error:
-                here = f"{self._base}/login"
-                return self._pages.message("unsafe", visit.words, here=here, status=400, detail=str(error))
+                return self._pages.unsafe(visit.words, error, here=f"{self._base}/login")
             except RequestRefused as refusal:
-                return self._leaving(visit, refusal.location)
+                return self._leaving(visit, refusal.location, follow=refusal.trusted)
 
         return posted
 
@@ -103,7 +101,7 @@ class Routes:
             return self._visits.log_in(self._to("/account"), secret)
         next_ = await self._asking.next(await self._sessions.find(secret), request)
         if isinstance(next_, Leaves):
-            return self._visits.log_in(self._leaving(visit, next_.location), secret)
+            return self._visits.log_in(self._leaving(visit, next_.location, follow=next_.trusted), secret)
         return self._visits.log_in(self._to(f"/authorize?{request.query}"), secret)
 
     async def _answered(self, _: Request, visit: Visit, fields: Fields) -> Response:
@@ -122,7 +120,7 @@ class Routes:
                 # A second click comes here too: the first one's code is never delivered, and ends within a minute.
                 return self._leaving(visit, await self._asking.allow(visit.session, request))
             case "decline":
-                return self._leaving(visit, self._asking.decline(visit.session, request))
+                return self._leaving(visit, self._asking.decline(visit.session, request), follow=request.trusted)
             case _:
                 raise Foreign
 
@@ -170,9 +168,8 @@ class Routes:
     def _to(self, path: str) -> Response:
         return RedirectResponse(f"{self._base}{path}", status_code=303, headers=headers.PAGE)
 
-    def _leaving(self, visit: Visit, location: str) -> Response:
-        host = redirects.where(location).host
-        return self._pages.leaving(visit.words, location, host=host, here=f"{self._base}/login")
+    def _leaving(self, visit: Visit, location: str, *, follow: bool = True) -> Response:
+        return self._pages.leaving(visit.words, location, here=f"{self._base}/login", follow=follow)
 
     def _stale(self, visit: Visit) -> Response:
         onward = ("account", f"{self._base}/account")
