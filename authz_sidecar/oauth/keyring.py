@@ -116,20 +116,24 @@ class Keyring:
             seen = (found.st_mtime_ns, found.st_ino)
             if seen == self._seen:
                 return
-            keys = _load(self._path)
+            keys = self._loaded()
         except OSError:
             if self._keys:
                 return  # what we have goes on; a rotation replaces the file at once, so it is never half there
             raise ConfigError(f"{self._path}: cannot be read; `authz-sidecar oauth key generate` makes one") from None
-        except ConfigError as error:
-            if not self._keys:
-                raise
-            self._seen = seen
-            self._log.error("oauth_keys_refused", detail=str(error))
-            return
         self._keys = keys
         self._material = {key["kid"]: jwt.PyJWK(key).key for key in keys}
         self._seen = seen
+
+    def _loaded(self) -> list[Jwk]:
+        """Read the file; one that somebody broke changes nothing while we run, and is said once."""
+        try:
+            return _load(self._path)
+        except ConfigError as error:
+            if not self._keys:
+                raise
+            self._log.error("oauth_keys_refused", detail=str(error))
+            return self._keys
 
 
 def generate(directory: Path, *, algorithm: str, now: float, development: bool = False) -> str:
