@@ -3,7 +3,7 @@
 from typing import Final
 
 from mcp_adapter.gate import Ruling, Way
-from mcp_adapter.record import Entry
+from mcp_adapter.record import ENDED, Entry
 
 _OUTCOMES: Final = {
     Way.BAD_REQUEST: "refused",
@@ -20,3 +20,11 @@ def remember(entry: Entry, ruling: Ruling) -> None:
     if ruling.answer is not None:
         entry.decision_id, entry.revision = ruling.answer.decision_id, ruling.answer.revision
         entry.principal = ruling.answer.principal
+
+
+def ended(entry: Entry, last: Ruling) -> None:
+    """Note why an answer that was open for long was ended by us."""
+    entry.outcome, entry.reason, entry.rules = ENDED, last.reason, last.rules
+    entry.detail = last.detail or last.message
+    if last.answer is not None:
+        entry.decision_id, entry.revision = last.answer.decision_id, last.answer.revision

@@ -8,10 +8,11 @@ from mcp_adapter import methods
 from mcp_adapter.asked import Asked
 from mcp_adapter.challenge import Challenger
 from mcp_adapter.gate import Ruling, Way
+from mcp_adapter.judged import ended
 from mcp_adapter.listener import Listener
 from mcp_adapter.outcome import Tap
 from mcp_adapter.overheard import Overheard
-from mcp_adapter.record import ENDED, Entry
+from mcp_adapter.record import Entry
 from mcp_adapter.reply import Reply
 from mcp_adapter.seen import Seen, Sift
 from mcp_adapter.streams import Streams
@@ -53,7 +54,7 @@ class Staying:
         """Give what stands beside an answer; `mark` is what had been told before `ruling` was made."""
 
         async def end(last: Ruling) -> None:
-            _note(entry, last)
+            ended(entry, last)
             await reply.end(self._words(asked, last))
 
         listener, tap = self._listener(asked, ruling, sift, reply)
@@ -93,10 +94,3 @@ class Staying:
             return b""
         said = self._challenger.ruled(last, asked.id, token_sent=True, modern=asked.modern)
         return b"event: message\ndata: " + said.body + b"\n\n"
-
-
-def _note(entry: Entry, last: Ruling) -> None:
-    entry.outcome, entry.reason, entry.rules = ENDED, last.reason, last.rules
-    entry.detail = last.detail or last.message
-    if last.answer is not None:
-        entry.decision_id, entry.revision = last.answer.decision_id, last.answer.revision

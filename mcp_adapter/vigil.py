@@ -167,13 +167,17 @@ class Vigil:
         if self._work is not None:
             self._work.reschedule(now + self._pace.grace)
 
-    async def _close(self) -> None:
+    def leave(self) -> None:
+        """Ask no more: the answer is over."""
         if self._timer is not None:
             self._timer.cancel()
         self._streams.drop(self)
         for task in (self._asking, None if self.ended else self._saying):
             if task is not None:
                 task.cancel()
+
+    async def _close(self) -> None:
+        self.leave()
         if self.ended and self._saying is not None:
             await asyncio.wait({self._saying})
 

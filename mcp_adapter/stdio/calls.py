@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_adapter.filter import Filter
+from mcp_adapter.pdp import Item
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, Refusal
+from mcp_adapter.vigil import Vigil
 
 Id = str | int
 _MOST: Final = 1_000
@@ -16,7 +18,10 @@ class Call:
     """A request of the client that the server has."""
 
     entry: Entry
+    item: Item
+    """What it asked for first."""
     filtering: Filter | None = None
+    vigil: Vigil | None = None
 
 
 class Calls:
@@ -28,6 +33,7 @@ class Calls:
         self._most = most
         self._of_client: dict[Id, Call] = {}
         self._of_server: set[Id] = set()
+        self._left: dict[Id, None] = {}
 
     def room(self, request_id: Id) -> None:
         """Return when the client may open this request; raises `Refusal`.
@@ -44,15 +50,35 @@ class Calls:
         self._of_client[request_id] = call
 
     def look(self, request_id: Id) -> Call | None:
-        """Give an open request of the client."""
-        return self._of_client.get(request_id)
+        """Give an open request of the client; one that we are about to end is open no more."""
+        call = self._of_client.get(request_id)
+        return None if call is None or (call.vigil is not None and call.vigil.ended) else call
+
+    def sure(self, request_id: Id) -> bool:
+        """Say whether an answer to it can be no late one to another request of the same id, which was left."""
+        return request_id not in self._left
+
+    def listens(self, subscription: Id) -> bool:
+        """Say whether a request is open by which the client subscribed; some servers spell a number as a string."""
+        return any(str(one) == str(subscription) and self.look(one) is not None for one in self._of_client)
 
     def end(self, request_id: Id, outcome: str = "") -> None:
-        """Forget a request of the client, and write its event."""
+        """Forget a request of the client that was answered, and write its event."""
         call = self._of_client.pop(request_id, None)
-        if call is not None:
-            call.entry.outcome = outcome or call.entry.outcome
-            self._recorder.write(call.entry)
+        if call is None:
+            return
+        if call.vigil is not None:
+            call.vigil.leave()
+        call.entry.outcome = outcome or call.entry.outcome
+        self._recorder.write(call.entry)
+
+    def leave(self, request_id: Id, outcome: str) -> None:
+        """Forget a request of the client to which the server may still send an answer, and write its event."""
+        if request_id in self._of_client:
+            self._left[request_id] = None
+            if len(self._left) > self._most:
+                del self._left[next(iter(self._left))]
+        self.end(request_id, outcome)
 
     def end_all(self) -> None:
         """Write the events of what is left when the server is gone."""

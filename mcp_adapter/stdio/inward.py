@@ -18,7 +18,10 @@ from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, UNANSWERED, Refusal
 from mcp_adapter.stdio.bearer import Bearer
 from mcp_adapter.stdio.calls import Call, Calls
+from mcp_adapter.stdio.lasting import Lasting
 from mcp_adapter.stdio.lines import LineWriter, TooLongLine, unbroken
+from mcp_adapter.stdio.toolong import requested
+from mcp_adapter.tasks import Tasks
 
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 
@@ -32,6 +35,8 @@ class Inward:
     bearer: Bearer
     recorder: Recorder
     calls: Calls
+    tasks: Tasks
+    lasting: Lasting
     server: str
     to_server: LineWriter
     to_client: LineWriter
@@ -46,8 +51,10 @@ class Inward:
         try:
             if not self.recorder.ready():
                 raise Refusal(503, UNANSWERED, "the audit log cannot be written")
-            asked = self._read(line, entry)
-            ruling = await self._judge(asked, entry)
+            asked, message = self._read(line, entry)
+            mark = self.lasting.streams.mark()
+            ruling = await self._ask(asked, message, entry)
+            remember(entry, ruling)
         except Refusal as refusal:
             entry.outcome = "unanswered" if refusal.code == UNANSWERED else "refused"
             entry.detail = refusal.message
@@ -55,14 +62,18 @@ class Inward:
             await self._refuse(refusal, asked)
             return
         if ruling:
-            await self._forward(asked, entry)
+            await self._forward(asked, message, ruling, mark, entry)
         else:
             self.recorder.write(entry)
             await self._deny(asked, ruling, entry)
 
-    def _read(self, line: bytes | TooLongLine, entry: Entry) -> Asked:
+    def _read(self, line: bytes | TooLongLine, entry: Entry) -> tuple[Asked, Message]:
         if isinstance(line, TooLongLine):
-            raise Refusal(413, INVALID_REQUEST, f"the message is longer than {self.max_line} bytes")
+            known = requested(line)
+            if known is not None and self.calls.look(known) is not None:  # that one will be answered by the server
+                known = None
+            text = f"the message is longer than {self.max_line} bytes"
+            raise Refusal(413, INVALID_REQUEST, text, request_id=known)
         if b"\r" in line:  # a reader that ends lines there would find another message inside this one
             raise Refusal(400, INVALID_REQUEST, "the message has a carriage return")
         line = unbroken(line)
@@ -74,39 +85,49 @@ class Inward:
             self.calls.room(message.id)
         if message.kind is Kind.RESPONSE and not self.calls.answers(message.id):
             raise Refusal(400, INVALID_REQUEST, "the server has not asked for this response")
-        return asked
+        return asked, message
 
-    async def _judge(self, asked: Asked, entry: Entry) -> Ruling:
+    async def _ask(self, asked: Asked, message: Message, entry: Entry) -> Ruling:
+        """Judge, for the first time or again, by the token as it is now."""
         entry.token = self.bearer()
-        ruling = await self.gate.judge(entry.token, asked.items, entry.request_id)
-        remember(entry, ruling)
+        claim = self.tasks.claim(message, asked.items)
+        if claim.made:
+            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
+        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id))
         if not ruling or ruling.answer is None or ruling.answer.principal is None:
             return ruling
         self.caller = self.caller or ruling.answer.principal
         if _who(self.caller) == _who(ruling.answer.principal):
             return ruling
-        entry.outcome, entry.detail = "denied", "the session belongs to another caller"
-        return Ruling(way=Way.FORBID, reason=ruling.reason, message=entry.detail, answer=ruling.answer)
+        text = "the session belongs to another caller"
+        return Ruling(way=Way.FORBID, reason=ruling.reason, message=text, detail=text, answer=ruling.answer)
 
-    async def _forward(self, asked: Asked, entry: Entry) -> None:
-        message = asked.message
-        if message is None:  # pragma: no cover - over a pipe there is nothing else
-            return
+    async def _forward(self, asked: Asked, message: Message, ruling: Ruling, mark: int | None, entry: Entry) -> None:
         if message.kind is Kind.REQUEST and message.id is not None:
-            self.calls.open(message.id, Call(entry=entry, filtering=self._filter(asked, entry)))
+
+            async def judge() -> Ruling:
+                return await self._ask(asked, message, entry)
+
+            vigil = self.lasting.beside(asked, ruling, mark, request_id=message.id, judge=judge, entry=entry)
+            call = Call(entry=entry, item=asked.items[0], filtering=self._filter(asked, entry), vigil=vigil)
+            self.calls.open(message.id, call)
         else:
             self.recorder.write(entry)
         if message.method == "notifications/cancelled" and isinstance(
             gone := message.params.get("requestId"), str | int
         ):
-            self.calls.end(gone, "aborted")
+            self.calls.leave(gone, "aborted")
         await self.to_server.put(asked.body)
 
     def _filter(self, asked: Asked, entry: Entry) -> Filter | None:
         # Every answer: the id of a request that was cancelled may be used again, and its list come as another's answer.
         if entry.outcome == "observed":
             return None
-        return Filter(lambda items: self.gate.sift(self.bearer(), items, entry.request_id), modern=asked.modern)
+        return Filter(
+            lambda items: self.gate.sift(self.bearer(), items, entry.request_id),
+            modern=asked.modern,
+            task=lambda task: self.tasks.tool(task, entry.principal),
+        )
 
     async def _refuse(self, refusal: Refusal, asked: Asked | None) -> None:
         """Answer what is not well formed; with the id null where that is not known (JSON-RPC 2.0 section 5)."""

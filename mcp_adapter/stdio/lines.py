@@ -1,11 +1,14 @@
 """Lines of a pipe: whole, bounded, and never read ahead of whoever takes them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Final
 
 from mcp_adapter.stdio.pipes import Readable, Writable
 
 _CHUNK: Final = 64 * 1024
+KEPT: Final = 1024
+"""Bytes that are kept of each end of a line that is too long."""
 
 
 _ENDS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
@@ -21,8 +24,12 @@ def unbroken(message: bytes) -> bytes:
     return message
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TooLongLine:
-    """Stands for a line that was longer than the limit; nothing of it was kept."""
+    """Stands for a line that was longer than the limit, with its first and its last bytes."""
+
+    head: bytes = b""
+    tail: bytes = b""
 
 
 TOO_LONG: Final = TooLongLine()
@@ -36,7 +43,7 @@ async def lines(pipe: Readable, limit: int) -> AsyncIterator[bytes | TooLongLine
     held = bytearray()
     skipping = False
     while chunk := await pipe.read(_CHUNK):
-        looked = 0 if skipping else len(held)
+        looked = len(held)
         held += chunk
         while (end := held.find(b"\n", looked)) >= 0:
             line = bytes(held[:end]).removesuffix(b"\r")
@@ -44,17 +51,21 @@ async def lines(pipe: Readable, limit: int) -> AsyncIterator[bytes | TooLongLine
             looked = 0
             if skipping or len(line) > limit:
                 skipping = False
-                yield TOO_LONG
+                yield _ends(line)
             elif line.strip(b" \t"):
                 yield line
         if skipping or len(held) > limit + 1:
             skipping = True
-            held.clear()
+            del held[KEPT : -KEPT - 1]  # one more, since the last byte may be a carriage return
     rest = bytes(held).removesuffix(b"\r")
     if skipping or len(rest) > limit:
-        yield TOO_LONG
+        yield _ends(rest)
     elif rest.strip(b" \t"):
         yield rest
+
+
+def _ends(line: bytes) -> TooLongLine:
+    return TooLongLine(head=line[:KEPT], tail=line[-KEPT:])
 
 
 class LineWriter:

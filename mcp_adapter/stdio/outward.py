@@ -9,17 +9,31 @@ import msgspec
 
 from mcp_adapter.challenge import FORBIDDEN, error_body
 from mcp_adapter.filter import Unreadable
+from mcp_adapter.outcome import Tap
 from mcp_adapter.pdp import Unanswered
 from mcp_adapter.refusal import UNANSWERED
 from mcp_adapter.reply import LARGEST_ANSWER
 from mcp_adapter.stdio.calls import Call, Calls, Id
 from mcp_adapter.stdio.lines import LineWriter, TooLongLine, unbroken
 from mcp_adapter.stdio.standing import Standing
+from mcp_adapter.stdio.toolong import answered
+from mcp_adapter.tasks import Tasks
 
 _log: Final = logging.getLogger(__name__)
 _Raws = dict[str, msgspec.Raw]
 _object: Final = msgspec.json.Decoder(_Raws)
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Meta(msgspec.Struct):
+    subscription: str | int | None = msgspec.field(default=None, name="io.modelcontextprotocol/subscriptionId")
+
+
+class _Params(msgspec.Struct):
+    meta: _Meta = msgspec.field(default_factory=_Meta, name="_meta")
+
+
+_tagged: Final = msgspec.json.Decoder(_Params)
 _id: Final = msgspec.json.Decoder(str | int | None)
 
 
@@ -28,6 +42,7 @@ class Outward:
     """Takes lines of the server."""
 
     calls: Calls
+    tasks: Tasks
     standing: Standing
     to_server: LineWriter
     to_client: LineWriter
@@ -37,7 +52,7 @@ class Outward:
     async def take(self, line: bytes | TooLongLine) -> None:
         """Pass a message on, filtered; raises `ConnectionError` when the client, or the server, is gone."""
         if isinstance(line, TooLongLine):
-            self._drop("a message that is too long")
+            await self._too_long(line)
             return
         try:
             if line.lstrip(b" \t").startswith(b"["):  # servers of 2025-03-26 may send batches
@@ -65,6 +80,8 @@ class Outward:
         """Pass a request or a notification of the server, as long as the caller may hear it."""
         if not await self.standing.holds():
             self._drop("what the caller may no longer hear")
+        elif (subscription := _subscription(message)) is not None and not self.calls.listens(subscription):
+            self._drop("what belongs to no open subscription")
         elif request_id is None or self.calls.ask(request_id):
             await self.to_client.put(_line(msgspec.json.encode(message)))
             return
@@ -77,6 +94,8 @@ class Outward:
         line = msgspec.json.encode(message)
         if call.entry.method == "tools/call":
             call.entry.tool_error = _failed(message)
+            if self.calls.sure(request_id):
+                Tap(request_id, lambda task: self.tasks.remember(task, call.entry.principal, call.item)).take(line)
         if call.filtering is not None:
             try:
                 if len(line) > LARGEST_ANSWER:
@@ -87,8 +106,22 @@ class Outward:
                 text = "the answer could not be filtered for this caller"
                 line = error_body(request_id, UNANSWERED, text, {})
             call.entry.listed, call.entry.hidden = call.filtering.listed, call.filtering.hidden
+        if self.calls.look(request_id) is not call:  # it was ended in the meantime
+            self._drop("an answer to no open request")
+            return
         self.calls.end(request_id)
         await self.to_client.put(_line(line))
+
+    async def _too_long(self, line: TooLongLine) -> None:
+        """Let nobody wait for an answer that cannot be passed on."""
+        self._drop("a message that is too long")
+        request_id = answered(line)
+        call = None if request_id is None else self.calls.look(request_id)
+        if request_id is None or call is None:
+            return
+        call.entry.outcome, call.entry.detail = "unanswered", "the server's answer is too long"
+        self.calls.end(request_id)
+        await self.to_client.put(error_body(request_id, UNANSWERED, call.entry.detail, {}))
 
     def _drop(self, what: str) -> None:
         self.dropped[what] += 1
@@ -103,6 +136,14 @@ def _failed(message: _Raws) -> bool:
     if raw is None or not bytes(raw).startswith(b"{"):
         return False
     return bytes(_object.decode(raw).get("isError", b"false")) == b"true"
+
+
+def _subscription(message: _Raws) -> Id | None:
+    """Give the subscription that a notification names (2026-07-28, "Subscriptions")."""
+    try:
+        return _tagged.decode(message.get("params", msgspec.Raw(b"{}"))).meta.subscription
+    except msgspec.DecodeError:
+        return None
 
 
 def _line(message: bytes) -> bytes:

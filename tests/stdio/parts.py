@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_adapter.challenge import Challenger
-from mcp_adapter.client import SidecarClient
 from mcp_adapter.gate import Gate
+from mcp_adapter.pdp import Pdp
 from mcp_adapter.record import Recorder
 from mcp_adapter.stdio.calls import Calls
 from mcp_adapter.stdio.inward import Inward
+from mcp_adapter.stdio.lasting import Lasting
 from mcp_adapter.stdio.lines import LineWriter, TooLongLine
 from mcp_adapter.stdio.outward import Outward
 from mcp_adapter.stdio.standing import Standing
+from mcp_adapter.streams import Streams
+from mcp_adapter.tasks import Tasks
 from tests.adapter.bench import Lines
+from tests.adapter.open_streams import SOON
 
 
 class Pipe:
@@ -59,7 +63,7 @@ class Clock:
 class Pair:
     """Both directions of one server."""
 
-    client: SidecarClient
+    client: Pdp
     audit: Lines
     token: str = "token-alice"
     most: int = 1_000
@@ -70,22 +74,37 @@ class Pair:
 
     def __post_init__(self) -> None:
         gate, recorder = Gate(self.client, "ops"), Recorder(self.audit)
-        calls = Calls(recorder, most=self.most)
+        calls, tasks, challenger = Calls(recorder, most=self.most), Tasks(), Challenger(help_text="ask #it-access")
         to_server, to_client = LineWriter(self.to_server), LineWriter(self.to_client)
+        self.streams = Streams(self.client, pace=SOON, clock=self.clock)
+        lasting = Lasting(
+            streams=self.streams, challenger=challenger, calls=calls, to_server=to_server, to_client=to_client
+        )
         self.calls = calls
         self.inward = Inward(
             gate=gate,
-            challenger=Challenger(help_text="ask #it-access"),
+            challenger=challenger,
             bearer=lambda: self.token,
             recorder=recorder,
             calls=calls,
+            tasks=tasks,
+            lasting=lasting,
             server="ops",
             to_server=to_server,
             to_client=to_client,
             max_line=self.max_line,
         )
-        standing = Standing(gate=gate, bearer=lambda: self.token, recorder=recorder, server="ops", clock=self.clock)
-        self.outward = Outward(calls=calls, standing=standing, to_server=to_server, to_client=to_client)
+        self.standing = Standing(
+            gate=gate,
+            bearer=lambda: self.token,
+            recorder=recorder,
+            server="ops",
+            streams=self.streams,
+            clock=self.clock,
+        )
+        self.outward = Outward(
+            calls=calls, tasks=tasks, standing=self.standing, to_server=to_server, to_client=to_client
+        )
 
     async def says(self, message: Any) -> None:
         """Let the client say something: a message, or the bytes of a line."""

@@ -6,7 +6,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_adapter.stdio.lines import TOO_LONG, LineWriter, TooLongLine, lines, unbroken
+from mcp_adapter.stdio.lines import KEPT, LineWriter, TooLongLine, lines, unbroken
 from mcp_adapter.stdio.pipes import File
 from tests.adapter.bench import Lines, Said
 from tests.stdio.parts import Pair, Pipe
@@ -31,11 +31,19 @@ async def collected(chunks: list[bytes]) -> list[bytes | TooLongLine]:
 def expected(data: bytes) -> list[bytes | TooLongLine]:
     """Say the same in the simplest words."""
     whole = [part.removesuffix(b"\r") for part in data.split(b"\n")]
-    return [TOO_LONG if len(line) > _LIMIT else line for line in whole if len(line) > _LIMIT or line.strip(b" \t")]
+    return [
+        TooLongLine(head=line[:KEPT], tail=line[-KEPT:]) if len(line) > _LIMIT else line
+        for line in whole
+        if len(line) > _LIMIT or line.strip(b" \t")
+    ]
+
+
+PIECES = st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"x", b"\n"))
+LARGE = st.sampled_from([b"a" * KEPT, b"b" * (KEPT - 1) + b"\r", b"c" * 3000])
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=12).map(lambda data: data.replace(b"x", b"\n")), max_size=8))
+@given(st.lists(PIECES | LARGE, max_size=8))
 def test_lines_are_the_same_in_whatever_pieces_they_arrive(chunks):
     data = b"".join(chunks)
     found = asyncio.run(collected(list(chunks)))
