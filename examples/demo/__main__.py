@@ -19,7 +19,7 @@ from examples.demo import everything, processes
 from examples.demo.callers import CALLS, Caller, Outcome, status_without_token, visit
 from examples.demo.processes import DemoError, Playground
 
-console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
 
 # What policies/policy.csv says; the demo fails when the answers differ.
 EXPECTED = {

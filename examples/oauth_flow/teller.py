@@ -14,7 +14,7 @@ class Teller:
 
     def __init__(self) -> None:
         """Begin with nothing told."""
-        self._console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+        self._console = Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
         self._number = 0
         self.right = True
 

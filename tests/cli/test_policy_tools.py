@@ -97,6 +97,18 @@ def test_a_directory_elsewhere_is_annotated_by_its_whole_path(ask: Any, desk: Pa
     assert f"file={desk / 'policies' / 'policy.csv'}," in ask("lint", "--format", "github").out
 
 
+def test_line_100_is_no_picture(ask: Any, desk: Path) -> None:
+    policy = desk / "policies" / "policy.csv"
+    rows = policy.read_text()
+    policy.write_text(
+        rows + "#\n" * (99 - rows.count("\n")) + "p, user:mallory, ops-assistant, tools/call, :smile:, deny\n"
+    )
+    assert "warning policy.csv:100:1: line 22 denies all of this already" in ask("lint").err
+    assert "denied  tools/call :smile:  on" in ask("explain", "--subject", "user:mallory", "tools/call", ":smile:").out
+    policy.write_text(rows + "#\n" * (99 - rows.count("\n")) + "q\n")
+    assert "error policy.csv:100:1: unknown row kind `q`" in ask("lint").err
+
+
 def test_rows_of_a_database_are_annotated_without_a_directory(ask: Any, desk: Path) -> None:
     config = desk / "authz.toml"
     config.write_text(config.read_text().replace("[policy]\n", f'[policy]\ndatabase = "sqlite:///{desk}/rows.db"\n'))
