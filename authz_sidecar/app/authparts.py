@@ -84,8 +84,7 @@ def prepare(config: Config) -> None:
     except OSError as error:
         raise ConfigError(f"{folder(config)}: {error.strerror}") from None
     keys, given = key_directory(config), config.oauth
-    if not (keys / "signing-keys.json").exists():
-        ring.generate(keys, algorithm=given.algorithm, now=time.time(), development=given.development)
+    ring.ensure(keys, algorithm=given.algorithm, now=time.time(), development=given.development)
 
 
 def keyring(config: Config) -> ring.Keyring:

@@ -3,10 +3,12 @@
 They are not in the database, so that whoever gets hold of its file can be nobody.
 """
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -139,12 +141,24 @@ class Keyring:
 def generate(directory: Path, *, algorithm: str, now: float, development: bool = False) -> str:
     """Make the first key, and give its `kid`; raises `ConfigError` when there is one."""
     path = directory / "signing-keys.json"
-    if path.exists():
-        raise ConfigError(f"{path}: exists already; use `authz-sidecar oauth key rotate`")
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = _made(algorithm, now=now, signs_from=now, development=development)
-    _write(path, [key])
+    with _alone(path):
+        if path.exists():
+            raise ConfigError(f"{path}: exists already; use `authz-sidecar oauth key rotate`")
+        key = _made(algorithm, now=now, signs_from=now, development=development)
+        _write(path, [key])
     return str(key["kid"])
+
+
+def ensure(directory: Path, *, algorithm: str, now: float, development: bool = False) -> None:
+    """Make the first key where there is none; of several servers that start at once, one makes it."""
+    path = directory / "signing-keys.json"
+    if not path.exists():
+        try:
+            generate(directory, algorithm=algorithm, now=now, development=development)
+        except ConfigError:
+            if not path.exists():
+                raise
 
 
 def rotate(directory: Path, *, algorithm: str | None, now: float, ahead: float, overlap: float) -> str:
@@ -154,6 +168,11 @@ def rotate(directory: Path, *, algorithm: str | None, now: float, ahead: float, 
     Raises `ConfigError`.
     """
     path = directory / "signing-keys.json"
+    with _alone(path):
+        return _rotate(path, algorithm=algorithm, now=now, ahead=ahead, overlap=overlap)
+
+
+def _rotate(path: Path, *, algorithm: str | None, now: float, ahead: float, overlap: float) -> str:
     try:
         keys = _load(path)
     except OSError:
@@ -197,18 +216,33 @@ def _load(path: Path) -> list[Jwk]:
     return keys
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for whoever else is changing the keys: two at once would lose the key of one, with its tokens."""
+    try:
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read, `authz-sidecar oauth key generate` makes one: {error.strerror}"
+        ) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # ends with the process, whatever happens to it
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _write(path: Path, keys: list[Jwk]) -> None:
     """Replace the file at once: the server may read it at any moment. It is readable by its owner alone."""
     fresh = path.with_name(path.name + ".new")
     data = json.dumps({"keys": keys}, indent=2).encode() + b"\n"
     try:
+        fresh.unlink(missing_ok=True)  # of a writer that died
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-    except FileExistsError:
-        raise ConfigError(f"{fresh}: somebody else is writing keys at this moment; if not, remove it") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot write the keys: {error.strerror}") from None
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jwt
@@ -130,12 +131,30 @@ def test_a_ring_that_somebody_breaks_while_we_run_changes_nothing(tmp_path: Path
     assert len(ring.keys) == 2
 
 
-def test_nobody_writes_keys_at_the_same_moment(tmp_path: Path) -> None:
+def test_no_key_is_made_for_an_unknown_algorithm(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="HS256"):
         keyring.generate(tmp_path, algorithm="HS256", now=0.0)
-    (tmp_path / "signing-keys.json.new").touch()
-    with pytest.raises(ConfigError, match="somebody else"):
-        keyring.generate(tmp_path, algorithm="ES256", now=0.0)
+
+
+def test_of_many_who_begin_at_once_one_makes_the_first_key(tmp_path: Path) -> None:
+    now, directory = Time(), tmp_path / "keys"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: keyring.ensure(directory, algorithm="ES256", now=now()), range(24)))
+    assert len(Keyring(directory, clock=now).keys) == 1
+    with pytest.raises(ConfigError, match="HS256"):
+        keyring.ensure(tmp_path / "other", algorithm="HS256", now=now())
+
+
+def test_of_many_who_rotate_at_once_nobody_loses_a_key(tmp_path: Path) -> None:
+    now = Time()
+    keyring.generate(tmp_path, algorithm="ES256", now=now())
+    (tmp_path / "signing-keys.json.new").write_text("of a writer that died")
+    with ThreadPoolExecutor(8) as pool:
+        made = set(
+            pool.map(lambda _: keyring.rotate(tmp_path, algorithm=None, now=now(), ahead=0, overlap=60), range(16))
+        )
+    assert made < {one.kid for one in Keyring(tmp_path, clock=now).keys}
+    assert [path.name for path in tmp_path.iterdir()] == ["signing-keys.json"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
