@@ -19,6 +19,8 @@ LISTS: Final[Mapping[str, str]] = {
     "resourceTemplates": "resources/templates/list",
 }
 """What stands in the result of each list, and the method that gives it."""
+LOGGING: Final = "logging"
+"""The capability of a server to which clients send `logging/setLevel`, some of them before anything else."""
 
 _MODERN: Final = "2026-07-28"
 _OLD: Final = "2025-11-25"
@@ -55,13 +57,15 @@ class _Server:
         self._meta: dict[str, object] = {}
 
     def lists(self) -> dict[str, list[dict[str, Any]]]:
-        """Greet, then read all pages of every list that the server has."""
+        """Greet, then read all pages of every list that the server has; an empty one says that it has logging."""
         offered = self._discover() or self._initialize()
         found: dict[str, list[dict[str, Any]]] = {}
         for kind, method in LISTS.items():
             capability = "resources" if kind == "resourceTemplates" else kind
             if capability in offered:
                 found[kind] = list(self._pages(kind, method))
+        if LOGGING in offered:
+            found[LOGGING] = []
         return found
 
     def _discover(self) -> _Message | None:

@@ -16,6 +16,11 @@ _KINDS: Final = (
     ("resourceTemplates", "uriTemplate", "resources/read", "Resource templates: everything that begins so"),
 )
 _KEPT: Final = ("name", "uri", "uriTemplate", "title", "description", "inputSchema")
+_LOGGING: Final = "logging"
+_LOGGING_NOTE: Final = (
+    "# -- Logging --",
+    "# - Some clients, such as the MCP Inspector, set a level first, and give up when they may not.",
+)
 _ROLE: Final = "role:user"
 _LONGEST: Final = 100
 
@@ -50,6 +55,9 @@ def choice(server: str, lists: Lists) -> Choice:
             if row is not None:
                 rows += 1
                 lines += [*_note(entry), "# " + " ".join(map(str.ljust, row, widths)).rstrip()]
+    if _LOGGING in lists:
+        rows += 1
+        lines += ["", *_LOGGING_NOTE, f"# p, {_ROLE}, {server}, {_LOGGING}/setLevel, *, allow"]
     text = "".join(f"{line}\n" for line in lines)
     return Choice(text=text, rows=rows, unnamed=tuple(unnamed))
 

@@ -21,6 +21,7 @@ from authz_sidecar.policy.parse import parse_policy
 from authz_sidecar.policy.tools import parse_tools
 
 TOOLS = [{"name": "lookup", "description": "Look\nit up.", "inputSchema": {"type": "object"}}, {"name": "delete_*"}]
+OFFERED = {"tools": {}, "resources": {}, "logging": {}}
 TEMPLATES = [{"uriTemplate": "inventory://items/{number}", "name": "item"}]
 
 
@@ -38,9 +39,9 @@ class Fake:
         if self.modern and headers.get("mcp-method") != method:
             return {"error": {"code": -32020, "message": "the header says something else"}}
         if method == "server/discover" and self.modern:
-            return {"result": {"capabilities": {"tools": {}, "resources": {}}}}
+            return {"result": {"capabilities": OFFERED}}
         if method == "initialize":
-            return {"result": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}, "resources": {}}}}
+            return {"result": {"protocolVersion": "2025-06-18", "capabilities": OFFERED}}
         if not self.modern and method != "server/discover":
             assert headers["mcp-protocol-version"] == "2025-06-18"
             assert headers["mcp-session-id"] == "s1"
@@ -127,6 +128,9 @@ def test_everything_on_offer_becomes_rows_to_choose_from(tmp_path: Path, fake: F
         "# p, role:user, ops, tools/call, delete_\\*, allow\n"
         "\n# -- Resource templates: everything that begins so --\n"
         "# p, role:user, ops, resources/read, inventory://items/*, allow\n"
+        "\n# -- Logging --\n"
+        "# - Some clients, such as the MCP Inspector, set a level first, and give up when they may not.\n"
+        "# p, role:user, ops, logging/setLevel, *, allow\n"
     )
     assert f'audience = "{url}"' in (tmp_path / "authz.toml").read_text()
     tools = json.loads((tmp_path / "policies/tools.json").read_text())
@@ -135,6 +139,17 @@ def test_everything_on_offer_becomes_rows_to_choose_from(tmp_path: Path, fake: F
     assert parse_policy(text.encode(), {}, found) == ((), ())
     check = CliRunner().invoke(cli, ["policy", "lint", "--config", str(tmp_path / "authz.toml")], standalone_mode=False)
     assert check.return_value == 0, check.output
+
+
+def test_a_server_without_logging_gets_no_row_for_it(tmp_path: Path) -> None:
+    class Silent(Fake):
+        def answer(self, message: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+            found = super().answer(message, headers)
+            return {"result": {"capabilities": {"tools": {}}}} if message["method"] == "server/discover" else found
+
+    with serving(Silent(modern=True)) as url:
+        init(tmp_path, "--from-server", url)
+    assert "logging" not in (tmp_path / "policies/policy.csv").read_text()
 
 
 def test_a_chosen_row_is_a_row(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_columns_of_the_policy_stay_under_their_titles(run: Run, tmp_path: P
     assert run("config", "check", "--config", tmp_path / "new" / "authz.toml").code == 0
     assert configfile.load(tmp_path / "new" / "authz.toml", {}).servers[0].audience == audience
     lines = (tmp_path / "new" / "policies" / "policy.csv").read_text().splitlines()
-    (titles,) = [line for line in lines if line.startswith("# p,")]
+    (titles,) = [line for line in lines if line.startswith("# p, subject,")]
     for row in (line for line in lines if line.startswith("p,")):
         assert row.index("allow") == titles.index("effect")
         assert row.index(f" {server},") + 1 == titles.index("server")
