@@ -1,14 +1,19 @@
-"""For every test: no token may stand in what it leaves, removes, prints or logs, and no new file in the root."""
+"""For every test: no token may stand in what it leaves, removes, prints or logs, no new file in the root; no hurry."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from authz_sidecar.tokens import mint
 from tests import canaries
 from tests.root import strays
+
+# How long an example takes says more of what else a machine does than of the code.
+settings.register_profile("calm", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
 
 _before = pytest.StashKey[frozenset[str]]()
 
