@@ -27,19 +27,19 @@ class Ended:
 
 def node(target: Path) -> list[str]:
     """Install the Node.js client below `target`, laid out as in the repository; give its command."""
-    _need("node", "npm")
+    need("node", "npm")
     home = target / "examples" / "clients" / "node"
     shutil.copytree(ROOT / "proto", target / "proto")
     shutil.copytree(ROOT / "examples" / "clients" / "node", home, ignore=shutil.ignore_patterns("node_modules"))
-    _build(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], home)
+    build(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], home)
     return ["node", str(home / "check.mjs")]
 
 
 def go(target: Path) -> list[str]:
     """Build the Go client into `target`; give its command."""
-    _need("go")
+    need("go")
     program = target / "authz-go-client"
-    _build(["go", "build", "-mod=readonly", "-o", str(program), "."], ROOT / "examples" / "clients" / "go")
+    build(["go", "build", "-mod=readonly", "-o", str(program), "."], ROOT / "examples" / "clients" / "go")
     return [str(program)]
 
 
@@ -65,7 +65,7 @@ async def run(command: list[str], *args: str, **environment: str) -> Ended:
     return Ended(code=process.returncode, said=json.loads(output), output=(output + errors).decode())
 
 
-def _need(*programs: str) -> None:
+def need(*programs: str) -> None:
     """Skip where a toolchain is absent, but never in CI: there, a gate that does not run is a failure."""
     for program in programs:
         if shutil.which(program) is None:
@@ -74,6 +74,6 @@ def _need(*programs: str) -> None:
             pytest.skip(f"`{program}` is not installed")
 
 
-def _build(command: list[str], home: Path) -> None:
+def build(command: list[str], home: Path) -> None:
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=_BUILD, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
