@@ -17,6 +17,7 @@ NAMES = (
     "conditions",
     "audit",
     "gateway_streams",
+    "oauth",
 )
 
 
