@@ -1,4 +1,4 @@
-"""A look at one issuer: can it be reached, are its keys any good, and do the clocks agree."""
+"""A look at one issuer: can it be reached, are its keys and certificate any good, and do the clocks agree."""
 
 import time
 from collections.abc import Callable
@@ -23,18 +23,21 @@ from authz_sidecar.tokens.urls import Url
 
 _DAY: Final = 86_400
 _OLD_DAYS: Final = 365
+_SOON_DAYS: Final = 14
 _DRIFT: Final = 5.0
 """Seconds that clocks may differ without a word; `Date` has whole seconds and the answer took a while."""
 
 
 class Recorder:
-    """Fetches by a `Web` and remembers what the other side's clock said; a `Get`."""
+    """Fetches by a `Web` and remembers the other side's clock and certificate; a `Get`."""
 
     def __init__(self, web: Web, clock: Clock) -> None:
         """Take the `Web` to fetch by, and our clock."""
         self._web, self._clock = web, clock
         self.drift: float | None = None
         """Seconds that our clock is ahead; None when nobody said the time."""
+        self.certificate_ends: float | None = None
+        """The first end of a certificate that was seen; None without TLS."""
 
     async def get(self, url: Url, *, foreign: bool = False, etag: str = "") -> Page:
         """Fetch, or raise `FetchFailed`."""
@@ -42,6 +45,8 @@ class Recorder:
         theirs = _moment(page)
         if theirs is not None:
             self.drift = self._clock() - theirs
+        ends = [end for end in (self.certificate_ends, page.certificate_ends) if end is not None]
+        self.certificate_ends = min(ends, default=None)
         return page
 
 
@@ -99,7 +104,22 @@ async def _web(config: Config, one: Issuer, about: str, clock: Clock) -> list[Fi
         await web.close()
     took = (time.monotonic() - began) * 1_000
     sentence = f"{_count(loaded.keys)}, fetched in {took:.0f} ms, fresh for {loaded.lifetime:.0f} s"
-    return [ok(about, sentence), *_keys(about, loaded.keys), *_clocks(about, recorder.drift, one)]
+    return [
+        ok(about, sentence),
+        *_certificate(about, recorder.certificate_ends, clock()),
+        *_keys(about, loaded.keys),
+        *_clocks(about, recorder.drift, one),
+    ]
+
+
+def _certificate(about: str, ends: float | None, now: float) -> list[Finding]:
+    """Look at the end of a certificate that is still good, or the fetch would have failed."""
+    if ends is None:
+        return []
+    days = f"its certificate ends in {(ends - now) / _DAY:.0f} days"
+    if ends - now < _SOON_DAYS * _DAY:
+        return [warn(about, days, "ask who runs the issuer; then its keys cannot be fetched any more")]
+    return [ok(about, days)]
 
 
 def _clocks(about: str, drift: float | None, one: Issuer) -> list[Finding]:

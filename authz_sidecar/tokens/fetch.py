@@ -106,10 +106,11 @@ class Web:
             if response.status_code not in fine:
                 raise FetchFailed(Outcome.BAD_STATUS, f"answered with the status {response.status_code}")
             headers = {name.lower(): value for name, value in response.headers.items()}
+            ends = _certificate_ends(response)
             if response.status_code == 304:
-                return Page(status=304, headers=headers)
+                return Page(status=304, headers=headers, certificate_ends=ends)
             _check_kind(headers)
-            return Page(status=200, headers=headers, body=await self._read(response))
+            return Page(status=200, headers=headers, body=await self._read(response), certificate_ends=ends)
         finally:
             await response.aclose()
 
@@ -120,6 +121,13 @@ class Web:
             if len(body) > self._largest:
                 raise FetchFailed(Outcome.TOO_LARGE, f"answered with more than {self._largest} bytes")
         return bytes(body)
+
+
+def _certificate_ends(response: httpx2.Response) -> float | None:
+    stream = response.extensions.get("network_stream")
+    tls = None if stream is None else stream.get_extra_info("ssl_object")
+    shown = None if tls is None else tls.getpeercert()
+    return ssl.cert_time_to_seconds(shown["notAfter"]) if shown else None
 
 
 def _check_kind(headers: Mapping[str, str]) -> None:

@@ -40,6 +40,8 @@ class Page:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes = field(default=b"", repr=False)
+    certificate_ends: float | None = None
+    """When the certificate of the other side ends, in seconds since the epoch; None without TLS."""
 
 
 class Get(Protocol):

@@ -1,6 +1,9 @@
 """The doctor's look at issuers: reached or not, keys and their age, clocks; with a provider on loopback."""
 
+import datetime
+import ipaddress
 import json
+import ssl
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -8,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,6 +146,40 @@ async def test_the_age_of_a_cached_answer_counts(tmp_path: Path) -> None:
 async def test_a_provider_that_does_not_say_the_time_is_still_reached(tmp_path: Path) -> None:
     async with provider() as on:
         assert healths(await fetched(on, tmp_path, date="yesterday")) == ["ok"]
+
+
+def shown(path: Path, *, days: int) -> ssl.SSLContext:
+    """Write a certificate for loopback that ends in so many days, and give what shows it."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    today = datetime.datetime.now(datetime.UTC)
+    begins, ends = today - datetime.timedelta(days=30), today + datetime.timedelta(days=days, hours=1)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(x509.Name([]), x509.Name([]), private.public_key(), 1, begins, ends)
+        .add_extension(names, critical=True)
+        .sign(private, SHA256())
+    )
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    path.write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("days", "health", "words"),
+    [
+        pytest.param(60, "ok", "its certificate ends in 60 days", id="long to go"),
+        pytest.param(3, "warn", "its certificate ends in 3 days", id="soon over"),
+        pytest.param(-2, "fail", "expired", id="over"),
+    ],
+)
+async def test_the_certificate_of_a_provider_is_looked_at(tmp_path: Path, days: int, health: str, words: str) -> None:
+    async with provider(shown(tmp_path / "idp.pem", days=days)) as on:
+        on.jwks(key("ES256"))
+        found = await seen(tmp_path, jwks_uri=f"https://127.0.0.1:{on.port}/jwks", ca_file="idp.pem")
+    told = [one for one in found if "certificate" in one.sentence]
+    assert [(one.health, words in one.sentence) for one in told] == [(health, True)]
 
 
 async def test_a_provider_that_fails_is_told_with_what_to_do(tmp_path: Path) -> None:

@@ -206,6 +206,7 @@ async def test_a_foreign_url_is_called_at_the_checked_address_under_its_own_name
         page = await fetching.get(parse(f"https://{NAME}:{idp.port}/jwks"), foreign=True)
         await fetching.close()
     assert page.body == b'{"keys": 1}'
+    assert page.certificate_ends == x509.load_pem_x509_certificate(certificate()).not_valid_after_utc.timestamp()
     assert idp.asked[0].headers["host"] == f"{NAME}:{idp.port}"
     assert idp.server_names == [NAME]
 
