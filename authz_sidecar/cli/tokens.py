@@ -16,6 +16,7 @@ from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_o
 from authz_sidecar.errors import ConfigError
 
 _DEEPEST: Final = 8
+_LONGEST_NAME: Final = 256
 
 
 @click.group(cls=Group)
@@ -133,17 +134,34 @@ def _value(text: str) -> object:
         return text
 
 
+def _given(text: str, file: str | None) -> str:
+    """Take the token from whichever place was named; raises `ConfigError`."""
+    if text and file:
+        raise ConfigError(f"`{text[:16]}` and --token-file are two tokens; give one")
+    if source := file or ("-" if text == "-" else None):
+        return read_token(source)
+    text = text or read_token(None)
+    if not text:
+        raise ConfigError("there is no token; give --token-file FILE, or set AUTHZ_TOKEN")
+    if len(text) < _LONGEST_NAME and Path(text).is_file():
+        raise ConfigError(f"`{text}` is a file; give it as --token-file {text}")
+    return text
+
+
 @token.command("inspect")
-@click.argument("token_text", metavar="TOKEN|-")
+@click.argument("token_text", metavar="[TOKEN|-]", default="")
+@click.option("--token-file", metavar="FILE|-", help="The token; default: the variable AUTHZ_TOKEN.")
 @click.option("--server", default="", help="Check the audience of this server.")
 @config_option
 @as_json
-def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
+def look(token_text: str, token_file: str | None, server: str, config_path: Path, json_: bool) -> int:
     """Explain a token without trusting it: issuer, key, every check, and who the caller would be.
 
     An opaque token is asked about at its issuer. A running sidecar is asked as well, by a `ping`: it alone knows what
-    was revoked. `-` reads it from standard input, where nobody else on the machine can see it. Exits with 1 when it is
-    refused.
+    was revoked. Others on the machine can see an argument, but no file and no standard input (`-`). Exits with 1 when
+    the token is refused.
+
+    Example: authz-sidecar token inspect --token-file alice.token
     """
     from authz_sidecar import app, configfile
     from authz_sidecar.app.inspecting import inspected
@@ -155,7 +173,7 @@ def look(token_text: str, server: str, config_path: Path, json_: bool) -> int:
     if server and server not in known:
         raise ConfigError(f"--server: `{server}` is not configured; there is {', '.join(known)}")
     only = known[server] if server else next(iter(known.values())) if len(known) == 1 else None
-    text = read_token("-") if token_text == "-" else token_text  # noqa: S105 - standard input
+    text = _given(token_text, token_file)
     found, problems = asyncio.run(inspected(config, text, only))
     for problem in problems:
         complain(str(problem))

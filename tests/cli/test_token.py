@@ -165,6 +165,39 @@ def test_inspect_explains_an_accepted_token(run: Run, home: Path) -> None:
         assert minted not in said.out
 
 
+def test_inspect_takes_the_token_from_a_file_or_the_environment(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minted = run("token", "mint", "--sub", "alice", "--config", home / "authz.toml").out
+    (home / "alice.token").write_text(minted)
+    assert run("token", "inspect", "--token-file", home / "alice.token", "--config", home / "authz.toml").code == 0
+    monkeypatch.setenv("AUTHZ_TOKEN", minted.strip())
+    assert run("token", "inspect", "--config", home / "authz.toml").code == 0
+
+
+def test_a_file_in_place_of_the_token_is_told_how_to_be_given(run: Run, home: Path) -> None:
+    (home / "alice.token").write_text("x")
+    said = run("token", "inspect", home / "alice.token", "--config", home / "authz.toml")
+    assert said.code == 2
+    assert f"is a file; give it as --token-file {home / 'alice.token'}" in said.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param([], "there is no token; give --token-file FILE, or set AUTHZ_TOKEN", id="none"),
+        pytest.param(["a.b.c", "--token-file", "-"], "`a.b.c` and --token-file are two tokens", id="two"),
+    ],
+)
+def test_inspect_needs_one_token(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.delenv("AUTHZ_TOKEN", raising=False)
+    said = run("token", "inspect", *arguments, "--config", home / "authz.toml")
+    assert said.code == 2
+    assert told in said.err
+
+
 def test_inspect_explains_a_refused_token_as_hearsay(run: Run, home: Path) -> None:
     head, body, seal = run("token", "mint", "--sub", "alice", "--config", home / "authz.toml").out.strip().split(".")
     changed = f"{head}.{body}.{'B' if seal.startswith('A') else 'A'}{seal[1:]}"
