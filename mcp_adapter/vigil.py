@@ -34,6 +34,7 @@ class Vigil:
         """Take the ruling that opened it, and what had been told before that was made."""
         self.ended = False
         """Whether we ended it."""
+        self._left = False
         self._streams = streams
         self._pace = streams.pace
         self._ruling = ruling
@@ -88,16 +89,19 @@ class Vigil:
         It never raises.
         """
         async with self._turn:
-            if self.ended or (heard is not None and heard == self._mark):
+            if self.ended or self._left or (heard is not None and heard == self._mark):
                 return
             try:
                 await self._ask(heard)
             except Exception:  # noqa: BLE001 - the watcher's catch: what cannot be judged does not go on
                 _log.exception("stream_not_judged")
-                self._finish(Ruling(way=Way.UNANSWERED, reason="internal", message="no answer"))
+                if not self._left:
+                    self._finish(Ruling(way=Way.UNANSWERED, reason="internal", message="no answer"))
 
     async def _ask(self, heard: int | None) -> None:
         ruling = await self._judge()
+        if self._left:  # INVARIANT: what is over is asked about no more, and nothing is said to whoever comes after it
+            return
         if ruling.way is Way.UNANSWERED and self._may_doubt():
             self._missed = self._missed if heard is None else heard
             self._arm(self._pace.retry)
@@ -169,6 +173,7 @@ class Vigil:
 
     def leave(self) -> None:
         """Ask no more: the answer is over."""
+        self._left = True
         if self._timer is not None:
             self._timer.cancel()
         self._streams.drop(self)

@@ -24,6 +24,8 @@ class Teller:
         self.expires_at: float = 4e9
         self.observe = False
         self.fault: Exception | None = None
+        self.slow: asyncio.Event | None = None
+        """What answers wait for."""
         self.asked: list[str] = []
         self.batches: list[list[Item]] = []
         self.watching = 0
@@ -47,6 +49,8 @@ class Teller:
 
     async def check(self, token: str, item: Item, *, server: str, request_id: str, context: Any = NO_CONTEXT) -> Answer:
         self.asked.append(token)
+        if self.slow is not None:
+            await self.slow.wait()
         if self.fault is not None:
             raise self.fault
         return self._answer(token, [item])

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_adapter.gate import Ruling, Way
 from mcp_adapter.pdp import Fault, Unanswered
+from mcp_adapter.streams import Streams
+from mcp_adapter.vigil import Vigil
 from tests.adapter.bench import Lines
 from tests.adapter.open_streams import SOON, Held, Reader, Teller, guard, until
 
@@ -255,6 +258,54 @@ async def test_a_stream_judged_after_the_last_news_is_not_judged_again(teller: T
     assert teller.asked == ["alice", "alice", "bob"]
     await first.leave()
     await second.leave()
+
+
+async def test_a_stream_that_ends_while_it_is_asked_about_is_forgotten(teller: Teller, lines: Lines):
+    app = guard(Held(), teller, lines, replace(SOON, retry=0.001))
+    leaving, staying = Reader(app, "bob", None), Reader(app, "alice", None)
+    await leaving.until(b"hello")
+    await staying.until(b"hello")
+    await watched(teller)
+    await asked(teller, 4)
+    teller.slow = asyncio.Event()
+    await teller.tell()
+    await asked(teller, 6)
+    await leaving.leave()
+    teller.expires_at = time.time()
+    teller.slow.set()
+    await staying.until(b"hello")
+    before = teller.asked.count("bob")
+    await until(lambda: teller.asked.count("alice") > 5)  # whose token counts a little longer than it says
+    assert teller.asked.count("bob") == before
+    assert [event["outcome"] for event in lines.events] == ["aborted"]
+    await staying.leave()
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("ours"), None], ids=["a fault of ours", "a no"])
+async def test_what_comes_of_a_question_after_the_end_is_not_said(teller: Teller, fault):
+    asking, answer, said = asyncio.Event(), asyncio.Event(), []
+
+    async def judge() -> Ruling:
+        asking.set()
+        await answer.wait()
+        if fault is not None:
+            raise fault
+        return Ruling(way=Way.FORBID, reason="no_matching_rule", message="no")
+
+    async def end(last: Ruling) -> None:
+        said.append(last)
+
+    first = Ruling(way=Way.PASS, reason="allowed_by_rule", message="")
+    vigil = Vigil(Streams(teller, pace=SOON), first, None, judge=judge, end=end)
+    task = asyncio.create_task(vigil.again(1))
+    async with asyncio.timeout(10):
+        await asking.wait()
+        vigil.leave()
+        answer.set()
+        await task
+    await vigil.again(2)
+    assert not vigil.ended
+    assert said == []
 
 
 async def test_an_answer_that_is_soon_over_is_not_held(teller: Teller, lines: Lines):
