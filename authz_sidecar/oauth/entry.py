@@ -13,6 +13,7 @@ from authz_sidecar.oauth.flow_client import CLIENT_CREDENTIALS
 from authz_sidecar.oauth.redirects import RedirectError
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_LONGEST_NAME: Final = 100
 _PRIVATE: Final = frozenset({"d", "p", "q", "k"})
 
 
@@ -30,6 +31,8 @@ def make(
     """Give the client and its secret, empty for none; raises `ConfigError`."""
     if not _ID.fullmatch(client_id):
         raise ConfigError(f"`{client_id}` is not a client id: letters, digits, `.`, `_` and `-`, at most 128")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise ConfigError(f"a client's name is printable and has at most {_LONGEST_NAME} characters")
     if secret and jwks is not None:
         raise ConfigError("a client has a secret or keys, not both")
     if (for_itself or identity_assertions) and not secret and jwks is None:

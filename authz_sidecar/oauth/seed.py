@@ -17,7 +17,11 @@ async def sow(registry: Registry, tables: Sequence[Mapping[str, object]]) -> Non
     """Add those that nobody knows yet; raises `ConfigError` for a table that is wrong."""
     for client in [_read(table) for table in tables]:
         if await registry.find(client.id) is None:
-            await registry.add(client)
+            try:
+                await registry.add(client)
+            except ConfigError:
+                if await registry.find(client.id) is None:
+                    raise  # else another server that began at the same moment was quicker
 
 
 def _read(table: Mapping[str, object]) -> Client:

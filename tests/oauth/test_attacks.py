@@ -17,6 +17,9 @@ from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth.clientauth import ASSERTION
 from authz_sidecar.oauth.documents import DocumentClients, Fetched
 from authz_sidecar.oauth.flow_assertion import JWT_BEARER, IdentityProvider
+from authz_sidecar.oauth.people.passwords import Cost, Passwords
+from authz_sidecar.oauth.people.seed import seed
+from authz_sidecar.oauth.seed import sow
 from tests.oauth.world import CALLBACK, ISSUER, SECRET, Time, World, confidential, world
 
 URL = "https://client.example/meta.json"
@@ -193,3 +196,14 @@ async def test_a_database_of_a_newer_version_is_said(tmp_path: Path) -> None:
             await db.exec_driver_sql("UPDATE oauth_version SET version_num = 'r9999'")
         with pytest.raises(ConfigError, match="newer version"):
             await made.store.migrate()
+
+
+async def test_servers_that_begin_at_once_sow_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        clients = [{"id": "seeded", "redirect_uris": [CALLBACK]}]
+        users = [{"name": "bob", "password": "correct horse battery"}]
+        given = replace(made.settings, development=True)
+        cheap = Passwords(Cost(rounds=1, memory_kib=64, lanes=1))
+        await asyncio.gather(*(sow(made.core.registry, clients) for _ in range(8)))
+        await asyncio.gather(*(seed(made.store, given, users, passwords=cheap) for _ in range(8)))
+        assert await made.core.registry.find("seeded") is not None

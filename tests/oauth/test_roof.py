@@ -217,6 +217,25 @@ def test_the_operator_keeps_clients_and_keys(tmp_path: Path) -> None:
         assert said in _run(tmp_path, *arguments)[1], arguments
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("alice", "--redirect-uri", "https://a.example/cb"), "name of an account", id="a person's name"),
+        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--scope", "x"), "scope `x`", id="no such scope"),
+        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--name", "x" * 101), "at most 100", id="a novel"),
+        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--name", "a\tb"), "printable", id="a tab"),
+    ],
+)
+def test_a_client_that_cannot_be_meant_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    _config(tmp_path)
+    (tmp_path / "pw").write_text("correct horse battery\n")
+    at = ["--config", str(tmp_path / "authz.toml")]
+    added = CliRunner().invoke(cli, ["oauth", "user", "add", "alice", "--password-file", str(tmp_path / "pw"), *at])
+    assert added.exit_code == 0, added.output
+    code, told = _run(tmp_path, "client", "add", *arguments)
+    assert (code, said in told) == (2, True), told
+
+
 def test_a_client_is_added_with_its_keys(tmp_path: Path) -> None:
     _config(tmp_path)
     (tmp_path / "jwks.json").write_text('{"keys":[{"kty":"EC","crv":"P-256","x":"x","y":"y"}]}')

@@ -33,6 +33,7 @@ async def seed(
         where = f"`users[{number}]` of the seed file"
         if strange := sorted(user.keys() - _KEYS):
             raise ConfigError(f"{where}: unknown key `{strange[0]}`; known here: {', '.join(sorted(_KEYS))}")
+        name = ""
         try:
             name = _text(user, "name")
             if await accounts.find(name) is None:
@@ -44,6 +45,8 @@ async def seed(
                     groups=_texts(user, "groups"),
                 )
         except (AccountProblem, ValueError) as problem:
+            if isinstance(problem, AccountProblem) and await accounts.find(name) is not None:
+                continue  # another server that began at the same moment was quicker
             raise ConfigError(f"{where}: {problem}") from None
 
 
