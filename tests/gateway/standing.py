@@ -107,7 +107,7 @@ path = "/mcp"
 url = "{upstream}/mcp"
 {server}
 """
-        + ("" if "[sidecar]" in more else f'[sidecar]\ntarget = "{sidecar.target}"\ntimeout_seconds = 5\n')
+        + ("" if "[sidecar]" in more else f'[sidecar]\ntarget = "{sidecar.target}"\ntimeout_seconds = 10\n')
         + ("" if "[listen]" in more else '[listen]\nbind = "127.0.0.1:0"\n')
         + ("" if "[status]" in more else '[status]\nbind = ""\n')
         + '[audit]\npath = "audit.jsonl"\n'
