@@ -26,6 +26,8 @@ _PAGES: Final = 16
 """Pages of lists that are remembered of one caller, and"""
 _LONGEST: Final = 1_000
 """the entries of a page; whoever sees more is told of no change."""
+_NAMES: Final = 1_000_000
+"""Entries of all pages together, each page counted once."""
 
 _Page = tuple[str, ...]
 """The method of a list, and the names that the server offers on one page of it."""
@@ -44,11 +46,16 @@ class _Caller:
 class Seen:
     """What callers saw. Names are kept once for all who see the same page: a caller costs a few hundred bytes."""
 
-    def __init__(self, most: int = _CALLERS) -> None:
-        """Take how many callers are remembered; those who have listed nothing for longest are forgotten first."""
-        self._most = most
+    def __init__(self, most: int = _CALLERS, names: int = _NAMES) -> None:
+        """Take how much is remembered; callers who have listed nothing for longest are forgotten first."""
+        self._most, self._most_names = most, names
         self._callers: OrderedDict[tuple[str, str, str], _Caller] = OrderedDict()
-        self._pages: dict[_Page, _Page] = {}
+        self._pages: dict[_Page, tuple[_Page, int]] = {}
+        self._names = 0
+
+    def __len__(self) -> int:
+        """Count the names that are kept."""
+        return self._names
 
     def note(self, who: Principal | None, items: Sequence[Item], shown: Iterable[bool]) -> None:
         """Remember a page that a caller is about to see: what the server offers, and what of it is shown."""
@@ -56,13 +63,16 @@ class Seen:
             return
         caller = self._callers.setdefault(_name(who), _Caller())
         self._callers.move_to_end(_name(who))
-        page = self._same((items[0].method, *(item.tool for item in items)))
+        page = (items[0].method, *(item.tool for item in items))
+        if page not in caller.pages:
+            page = self._hold(page)
         caller.pages[page] = _bits(shown)
         caller.pages.move_to_end(page)
         if len(caller.pages) > _PAGES:
-            caller.pages.popitem(last=False)
-        if len(self._callers) > self._most:
-            self._callers.popitem(last=False)
+            self._drop(caller.pages.popitem(last=False)[0])
+        while len(self._callers) > self._most or (self._names > self._most_names and len(self._callers) > 1):
+            for gone in self._callers.popitem(last=False)[1].pages:
+                self._drop(gone)
 
     def versions(self, who: Principal | None) -> dict[str, int]:
         """Give a count for each kind of list, which goes up when what the caller may see of it changes."""
@@ -87,10 +97,21 @@ class Seen:
             caller.heard = heard
         return dict(caller.versions)
 
-    def _same(self, page: _Page) -> _Page:
-        if len(self._pages) > 2 * self._most:  # pages that nobody holds any more; the others are only kept twice
-            self._pages.clear()
-        return self._pages.setdefault(page, page)
+    def _hold(self, page: _Page) -> _Page:
+        """Give the page as all hold it who see the same."""
+        same, holders = self._pages.get(page, (page, 0))
+        self._names += 0 if holders else len(page) - 1
+        self._pages[same] = same, holders + 1
+        return same
+
+    def _drop(self, page: _Page) -> None:
+        """Let go of a page: the lists of some servers never read alike twice."""
+        same, holders = self._pages[page]
+        if holders > 1:
+            self._pages[same] = same, holders - 1
+            return
+        del self._pages[page]
+        self._names -= len(page) - 1
 
 
 def _bits(shown: Iterable[bool]) -> int:

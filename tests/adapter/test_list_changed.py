@@ -225,6 +225,7 @@ async def test_what_could_not_be_compared_is_told_at_the_next_change(teller: Tel
 
 
 ALICE = Principal(issuer="i", subject="alice")
+BOB = Principal(issuer="i", subject="bob")
 
 
 def page(*names: str, method: str = "tools/list") -> list[Item]:
@@ -280,7 +281,7 @@ async def test_memory_is_bounded():
             seen.note(who, page(f"tool-{number}-{at}"), [True])
     assert len(seen._callers) == 3
     assert all(len(caller.pages) == 16 for caller in seen._callers.values())
-    assert len(seen._pages) <= 7
+    assert len(seen) == len(seen._pages) == 3 * 16
 
 
 async def test_a_page_of_a_caller_is_shared_with_all_who_see_it():
@@ -289,3 +290,22 @@ async def test_a_page_of_a_caller_is_shared_with_all_who_see_it():
         seen.note(Principal(issuer="i", subject=f"u{number}"), page("a", "b"), [True, number > 2])
     pages = {id(page) for caller in seen._callers.values() for page in caller.pages}
     assert len(pages) == 1
+
+
+def test_lists_that_never_read_alike_twice_are_not_kept_for_ever():
+    seen = Seen()
+    for number in range(100):
+        seen.note(ALICE, page(f"log-{number}", "log"), [True, True])
+        seen.note(BOB, page(f"log-{number}", "log"), [True, True])
+    assert len(seen) == 2 * 16
+
+
+def test_callers_are_forgotten_when_there_are_too_many_names():
+    seen = Seen(names=5)
+    seen.note(ALICE, page("a", "b", "c"), [True] * 3)
+    seen.note(BOB, page("a", "b", "c"), [True] * 3)
+    assert len(seen) == 3
+    seen.note(ALICE, page("d", "e", "f"), [True] * 3)
+    assert len(seen) == 6
+    seen.note(BOB, page("a", "b", "c"), [True] * 3)
+    assert len(seen) == 3
