@@ -118,13 +118,17 @@ class Cel:
 
     def _refusals(self, text: str, node: Node) -> Iterator[Flaw]:
         """Give what CEL's own parser and type checker refuse, of what the author wrote and of what we spell."""
+        read = text
         try:
-            kind = self._environment.compile(text).return_type()
-            self._environment.compile(spell(node))
+            kind = self._environment.compile(read).return_type()
+            read = spell(node)
+            self._environment.compile(read)
         except RuntimeError as error:
             found = _COMPLAINT.findall(str(error))
             for column, message in found:
-                yield Flaw(max(int(column) - 1, 0), "condition-type", message.removesuffix(" [INVALID_ARGUMENT]"))
+                # A place in our spelling is none in what the author wrote, so the whole is meant.
+                place = max(int(column) - 1, 0) if read is text else 0
+                yield Flaw(place, "condition-type", message.removesuffix(" [INVALID_ARGUMENT]"))
             if not found:
                 yield Flaw(0, "condition-too-deep", "CEL cannot read this condition, nest less")
         else:

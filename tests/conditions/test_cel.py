@@ -158,6 +158,7 @@ def test_conditions_are_equal_when_their_texts_are() -> None:
         pytest.param("size(1) == 1", 4, "condition-type", id="a size of a number"),
         pytest.param("1.5 % 2.0 == 0.0", 4, "condition-type", id="an operator that is not there"),
         pytest.param("1 == 1.0", 2, "condition-type", id="constants of two kinds of number"),
+        pytest.param("args.a == ------'x'", 0, "condition-type", id="what CEL refuses only as we spell it"),
         pytest.param("args.x.matches('(a')", 15, "bad-pattern", id="a broken pattern"),
         pytest.param("now.getHours('Nowhere/At') == 1", 13, "bad-zone", id="an unknown zone"),
         pytest.param("now > timestamp('yesterday')", 6, "bad-value", id="a day that is none"),
