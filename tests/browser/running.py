@@ -15,6 +15,7 @@ from authz_sidecar.oauth.client import Client, Origin
 from tests.oauth_people.house import House, house, query
 
 DESK: Final = "desk-tool"
+LONG: Final = f"{'long-name-' * 6}x.{'w' * 60}.example"
 TEAM: Final = "team"
 WAIT: Final = 10.0
 T = TypeVar("T")
@@ -121,6 +122,8 @@ def _clients(made: House, callback: str) -> list[Client]:
     began = made.clock.now - 300
     return [
         Client(id=DESK, origin=Origin.REGISTERED, name="Desk Tool", redirect_uris=(callback,), created_at=began),
+        # Whatever a stranger calls itself, the page keeps its shape.
+        Client(id="stranger", origin=Origin.REGISTERED, name="W" * 100, redirect_uris=(f"https://{LONG}/back",)),
         Client(id=TEAM, origin=Origin.CONFIGURED, name="Team Assistant", redirect_uris=("https://team.example/back",)),
     ]
 

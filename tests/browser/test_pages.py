@@ -84,6 +84,10 @@ def _pages(page: Any, server: Running) -> Iterator[str]:
     yield "withdrawn"
     page.goto(server.ask(client_id="nobody"))
     yield "unsafe"
+    page.goto(server.ask(client_id="stranger", redirect_uri=""))
+    yield "consent-long"
+    page.goto(server.ask(client_id="stranger", redirect_uri="", scope="nothing"))
+    yield "astray"
     page.goto(f"{server.url}/account")
     page.evaluate("() => { for (const one of document.querySelectorAll('[name=csrf]')) one.value = 'x'; }")
     page.click("header button")
