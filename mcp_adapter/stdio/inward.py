@@ -113,9 +113,8 @@ class Inward:
             self.calls.open(message.id, call)
         else:
             self.recorder.write(entry)
-        if message.method == "notifications/cancelled" and isinstance(
-            gone := message.params.get("requestId"), str | int
-        ):
+        gone = message.params.get("requestId") if message.method == "notifications/cancelled" else None
+        if isinstance(gone, str | int) and not isinstance(gone, bool):  # to Python, `true` is request 1
             self.calls.leave(gone, "aborted")
         await self.to_server.put(asked.body)
 

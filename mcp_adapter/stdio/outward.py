@@ -34,6 +34,7 @@ class _Params(msgspec.Struct):
 
 
 _tagged: Final = msgspec.json.Decoder(_Params)
+_ANSWERS: Final = frozenset({"result", "error"})
 _id: Final = msgspec.json.Decoder(str | int | None)
 
 
@@ -67,7 +68,9 @@ class Outward:
         # Written anew from what was read, so that a client that takes the first of two keys sees nothing else, and
         # with no end of a line inside, wherever a reader of lines may see one.
         request_id = _id.decode(message["id"]) if "id" in message else None
-        if "method" in message:
+        if "method" in message and not _ANSWERS.isdisjoint(message):
+            self._drop("a call and an answer at once")  # some clients would read the answer, which nobody filtered
+        elif "method" in message:
             await self._ask(message, request_id)
         elif request_id is None:
             self._drop("an answer to nobody")

@@ -149,6 +149,14 @@ async def test_a_server_that_asked_hears_that_no_answer_will_come(pair, table):
     assert (told["id"], told["error"]["code"]) == (5, 40300)
 
 
+async def test_cancelling_what_is_no_id_cancels_nothing(pair):
+    await pair.says(call("echo", 1))
+    await pair.says({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": True}})
+    await pair.hears(result(content=[]))
+    assert pair.answer["result"] == {"content": []}
+    assert [event["outcome"] for event in pair.audit.events if event["method"] == "tools/call"] == ["allowed"]
+
+
 async def test_a_cancelled_request_is_over(pair):
     await pair.says(call("echo"))
     await pair.says({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})

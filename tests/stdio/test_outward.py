@@ -40,6 +40,12 @@ async def test_a_list_holds_what_the_caller_may_use(pair, method, key, entries, 
     assert (pair.audit.last["listed"], pair.audit.last["hidden"]) == (len(seen), len(entries) - len(seen))
 
 
+async def test_an_answer_that_is_a_call_as_well_is_not_shown(pair):
+    await pair.says(request("tools/list"))
+    await pair.hears(result(tools=[{"name": "danger"}]) | {"method": "notifications/message"})
+    assert pair.to_client.written == b""
+
+
 async def test_a_list_that_cannot_be_judged_is_not_shown(pair, sidecar):
     await pair.says(request("tools/list"))
     await sidecar.stop()
