@@ -78,7 +78,7 @@ class Door:
         if ruling:
             stay = self._stay(asked, ruling, mark, context, reply, entry)
             await self._forward(scope, asked, ruling, context, receive, reply, entry, stay)
-        elif not await self._hidden(scope, asked, ruling, receive, reply, entry):
+        elif not await self._hidden(scope, asked, ruling, context, receive, reply, entry):
             said = self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token), modern=asked.modern)
             await reply.answer(said)
 
@@ -157,7 +157,14 @@ class Door:
         await stay.vigil.run(self.app(onward, lambda: stay.vigil.receive(replay), reply.send))
 
     async def _hidden(
-        self, scope: Scope, asked: Asked, ruling: Ruling, receive: Receive, reply: Reply, entry: Entry
+        self,
+        scope: Scope,
+        asked: Asked,
+        ruling: Ruling,
+        context: Mapping[str, str],
+        receive: Receive,
+        reply: Reply,
+        entry: Entry,
     ) -> bool:
         """Answer as the server answers for what does not exist, and say whether that was possible."""
         method = "" if asked.message is None else asked.message.method
@@ -169,7 +176,13 @@ class Door:
         heard = await self.unknown.answer(asked, onward, body, receive)
         if heard is None:
             return False
-        reply.expect(asked.id, rewrite=self._rewrite(asked, ruling, entry), marks=self._marks(asked, ruling))
+        reply.expect(
+            asked.id,
+            rewrite=self._rewrite(asked, ruling, entry),
+            # As for a name that is not there, so that not even the order of the headers tells them apart.
+            filtering=self._filter(asked, replace(ruling, way=Way.PASS), entry, context),
+            marks=self._marks(asked, ruling),
+        )
         await reply.send(heard.start)
         await reply.send({"type": "http.response.body", "body": heard.body, "more_body": False})
         entry.detail = entry.detail or "answered as an unknown name"

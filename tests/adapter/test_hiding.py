@@ -38,8 +38,9 @@ HIDDEN = [
 
 
 def plain(answer):
-    """Give status, headers and body without what differs from one answer to the next of the same server."""
-    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "mcp-session-id")}
+    """Give status, headers in their order and body, without what differs from one answer to the next."""
+    passing = (b"date", b"mcp-session-id")
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in passing]
     return answer.status_code, headers, answer.content
 
 
