@@ -1,6 +1,6 @@
 """The MCP SDK's own client, against our endpoints and against the SDK's routes over our database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from authz_sidecar.oauth.flow_assertion import IdentityProvider
 from authz_sidecar.oauth.sdk import SdkProvider
 from authz_sidecar.oauth.settings import Resource, Scope
 from tests.oauth.world import SECRET, World, confidential, world
@@ -97,9 +98,10 @@ class Place:
 
 
 @asynccontextmanager
-async def place(directory: Path, *, sdk: bool) -> AsyncIterator[Place]:
+async def place(directory: Path, *, sdk: bool, providers: Sequence[IdentityProvider] = ()) -> AsyncIterator[Place]:
     resource = Resource(uri=MCP, scopes=(Scope(name="tickets:read"), Scope(name="tickets:write")))
-    async with world(directory, issuer=BASE, resources=(resource,), mount="/own" if sdk else None) as made:
+    mount = "/own" if sdk else None
+    async with world(directory, providers=providers, issuer=BASE, resources=(resource,), mount=mount) as made:
         routes: list[BaseRoute] = []
         found = Place(made, Starlette())
         if sdk:
