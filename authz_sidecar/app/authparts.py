@@ -25,6 +25,7 @@ from authz_sidecar.tokens.revocation_entry import encode
 from authz_sidecar.tokens.revocation_share import SharedStore, StoreUnreachable
 
 _KEYS_FOR = 300.0
+_KEYS_AGAIN = 10.0
 _DOCUMENT_LARGEST = 65_536
 _FILE = "sqlite:///"
 
@@ -190,7 +191,9 @@ class Outside:
         async def keys() -> Sequence[Mapping[str, object]]:
             nonlocal kept
             if kept[0] <= time.monotonic():
-                kept = (time.monotonic() + _KEYS_FOR, await self._read_keys(provider))
+                found = await self._read_keys(provider)
+                # A provider that does not answer is asked again soon, and its last keys go on until then.
+                kept = (time.monotonic() + (_KEYS_FOR if found else _KEYS_AGAIN), found or kept[1])
             return kept[1]
 
         return keys

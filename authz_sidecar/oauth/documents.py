@@ -24,6 +24,7 @@ _LARGEST: Final = 65_536
 _SHORTEST, _LONGEST = 60.0, 86_400.0
 _WRONG_FOR: Final = 30.0
 """Seconds: so long is a document that was wrong not fetched again."""
+_STALE_FOR: Final = 3_600.0
 _MOST: Final = 1_000
 _MAX_AGE: Final = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])")
 _UNKEPT: Final = re.compile(r"(?:^|[,\s])(?:no-store|no-cache)(?:$|[,\s])")
@@ -80,16 +81,26 @@ class DocumentClients:
         if task is None:
             if not self._limit.take(""):
                 self._log.warning("client_document_refused", detail="too many documents were asked for this minute")
-                return None
+                return self._last(client_id)
             task = self._busy[client_id] = asyncio.create_task(self._load(client_id))
             task.add_done_callback(lambda _: self._busy.pop(client_id, None))
         return await asyncio.shield(task)
+
+    def _last(self, client_id: str) -> Client | None:
+        """Give what a document said an hour ago at most: neither a flood nor its server's bad minute ends a client."""
+        until, client = self._kept.get(client_id, (0.0, None))
+        return client if self._clock() < until + _STALE_FOR else None
 
     async def _load(self, client_id: str) -> Client | None:
         try:
             fetched = await self._fetch(client_id)
             client, seconds = read(client_id, fetched.body), kept_for(fetched.headers)
-        except (DocumentUnavailable, ValueError) as error:
+        except DocumentUnavailable as error:
+            self._log.warning("client_document_refused", detail=str(error))
+            if (client := self._last(client_id)) is not None:
+                return client  # it is asked for again next time; what it says anew counts at once
+            seconds = _WRONG_FOR
+        except ValueError as error:
             self._log.warning("client_document_refused", detail=str(error))
             client, seconds = None, _WRONG_FOR
         self._kept[client_id] = (self._clock() + seconds, client)

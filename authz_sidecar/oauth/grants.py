@@ -223,7 +223,9 @@ class Grants:
     async def _revoke_where(self, wanted: ColumnElement[bool], why: str, also: tuple[Kind, str] | None = None) -> int:
         now = self._clock()
         async with self._store.write() as db:
-            found = [row.id for row in await db.execute(select(grants.c.id).where(wanted, _alive(now)))]
+            # In one order, or two at once could wait for each other in PostgreSQL.
+            ids = select(grants.c.id).where(wanted, _alive(now)).order_by(grants.c.id)
+            found = [row.id for row in await db.execute(ids)]
             await self._revoke(db, found, why)
             if also is not None:
                 ends = now + 2 * self._settings.access_seconds

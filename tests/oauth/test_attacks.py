@@ -10,8 +10,11 @@ from pathlib import Path
 import httpx2
 import jwt
 import pytest
+from alembic import command
+from alembic.config import Config
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from sqlalchemy import create_engine
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth.clientauth import ASSERTION
@@ -207,3 +210,23 @@ async def test_servers_that_begin_at_once_sow_once(tmp_path: Path) -> None:
         await asyncio.gather(*(sow(made.core.registry, clients) for _ in range(8)))
         await asyncio.gather(*(seed(made.store, given, users, passwords=cheap) for _ in range(8)))
         assert await made.core.registry.find("seeded") is not None
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "authz_sidecar.oauth:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    async with world(tmp_path, url=f"sqlite:///{path}") as made:
+        await made.add()
+        token = (await made.granted())["refresh_token"]
+        async with made.store.write() as db:
+            for table in ("people_consents", "people_sessions", "people_accounts"):
+                await db.exec_driver_sql(f"DROP TABLE {table}")
+            await db.exec_driver_sql("UPDATE oauth_version SET version_num = '0001'")
+        await asyncio.gather(made.store.migrate(), made.store.migrate())
+        assert (await made.refresh(token)).status_code == 200
+        async with made.store.read() as db:
+            assert (await db.exec_driver_sql("SELECT count(*) FROM people_accounts")).scalar_one() == 0

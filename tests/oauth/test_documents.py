@@ -231,3 +231,23 @@ async def test_a_document_that_points_inward_is_never_read(url: str, tmp_path: P
         assert await found.find(url) is None
     finally:
         await outside.close()
+
+
+async def test_neither_a_flood_nor_a_bad_minute_ends_a_client() -> None:
+    web, now = Web(), Time()
+    clients = DocumentClients(fetch=web, clock=now, per_minute=2)
+    first = await clients.find(URL)
+    assert first is not None
+    page = web.pages.pop(URL)
+    now.now += 100
+    assert await clients.find(URL) == first  # its server does not answer
+    await clients.find("https://flood.example/1")
+    assert await clients.find(URL) == first  # nobody is asked any more this minute
+    now.now += 4_000
+    assert await clients.find(URL) is None
+    web.pages[URL] = page
+    now.now += 100
+    assert await clients.find(URL) == first
+    web.pages[URL] = b"{}"
+    now.now += 100
+    assert await clients.find(URL) is None  # what it says now is wrong, so it counts no more
