@@ -1,5 +1,6 @@
 """Real MCP clients and a real MCP server over pipes, in both eras, with the guard between them."""
 
+import asyncio
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -85,3 +86,22 @@ async def test_an_edit_of_the_policy_is_live_in_the_running_session(ground):
 
         await until(seen)
         assert (await alice.call_tool("danger", {})).content[0].text == "BOOM"
+
+
+async def test_a_call_under_way_ends_when_its_right_is_taken_away(ground):
+    asked = asyncio.Event()
+
+    async def answer(context, params):
+        asked.set()
+        await asyncio.Event().wait()  # a person who thinks about it
+
+    async with local(ground, "legacy", elicitation_callback=answer) as alice, asyncio.timeout(30):
+        calling = asyncio.create_task(alice.call_tool("ask", {}))
+        await asked.wait()
+        ground.policy.write_text(_POLICY.replace("p, role:user, ops, tools/call, ask, allow\n", ""))
+        with pytest.raises(MCPError) as ended:
+            await calling
+        assert ended.value.error.code == 40300
+        assert (await alice.call_tool("echo", {"text": "hi"})).content[0].text == "hi"
+    (event,) = [event for event in events(ground.home / "audit.jsonl") if event.get("tool") == "ask"]
+    assert (event["outcome"], event["reason"]) == ("ended", "no_matching_rule")
