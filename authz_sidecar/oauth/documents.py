@@ -92,17 +92,17 @@ class DocumentClients:
         return client if self._clock() < until + _STALE_FOR else None
 
     async def _load(self, client_id: str) -> Client | None:
+        client: Client | None = None
+        seconds = _WRONG_FOR
         try:
             fetched = await self._fetch(client_id)
             client, seconds = read(client_id, fetched.body), kept_for(fetched.headers)
         except DocumentUnavailable as error:
             self._log.warning("client_document_refused", detail=str(error))
-            if (client := self._last(client_id)) is not None:
-                return client  # it is asked for again next time; what it says anew counts at once
-            seconds = _WRONG_FOR
+            if (last := self._last(client_id)) is not None:
+                return last  # it is asked for again next time; what it says anew counts at once
         except ValueError as error:
             self._log.warning("client_document_refused", detail=str(error))
-            client, seconds = None, _WRONG_FOR
         self._kept[client_id] = (self._clock() + seconds, client)
         self._kept.move_to_end(client_id)
         if len(self._kept) > _MOST:
