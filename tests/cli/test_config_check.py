@@ -9,14 +9,16 @@ from tests.cli.conftest import Run
 
 
 def test_config_check_says_what_is_wrong_with_the_policy_too(run: Run, home: Path) -> None:
-    with (home / "policies" / "policy.csv").open("a") as policy:
-        policy.write("p, alice, *, *, *, deny\n")
+    policy = home / "policies" / "policy.csv"
+    rows = policy.read_text()
+    place = f"policy.csv:{rows.count(chr(10)) + 1}:4:"
+    policy.write_text(rows + "p, alice, *, *, *, deny\n")
     said = run("config", "check", "--config", home / "authz.toml")
     assert said.code == 1
-    assert said.err.startswith("error policy.csv:14:4:")
+    assert said.err.startswith(f"error {place}")
     told = json.loads(run("config", "check", "--config", home / "authz.toml", "--json").out)
     assert told["ok"] is False
-    assert told["problems"][0].startswith("policy.csv:14:4:")
+    assert told["problems"][0].startswith(place)
 
 
 def test_config_check_warns(run: Run, home: Path) -> None:
