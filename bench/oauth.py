@@ -150,7 +150,7 @@ def login(url: str, transport: httpx2.AsyncBaseTransport) -> Callable[[int, Time
         }
         # Each person comes from an address of their own, as through a proxy; guessing is slowed down per address.
         headers = {"x-forwarded-for": f"10.0.{turn // 250 % 250}.{turn % 250}"}
-        http = httpx2.AsyncClient(transport=transport, headers=headers, timeout=60)
+        http = httpx2.AsyncClient(transport=transport, headers=headers, timeout=300)
         who = {"name": f"p{turn % PEOPLE}", "password": PASSWORD}
         page = await timed(times, "GET /authorize", http.get(f"{url}/authorize?{urlencode(asked)}"), 200)
         page = await timed(times, "POST /login", http.post(f"{url}/login", data=hidden(page) | who), 303)
@@ -218,13 +218,13 @@ async def measure(own: tuple[str, int], bare: tuple[str, int], *, rounds: int) -
     limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     transport = httpx2.AsyncHTTPTransport(limits=limits)
     robot = {"grant_type": "client_credentials", "resource": AUDIENCE, "scope": "tickets:read"}
-    async with httpx2.AsyncClient(transport=transport, timeout=60) as plain:
-        clients = httpx2.AsyncClient(transport=transport, auth=("robot", SECRET), timeout=60)
+    async with httpx2.AsyncClient(transport=transport, timeout=300) as plain:
+        clients = httpx2.AsyncClient(transport=transport, auth=("robot", SECRET), timeout=300)
         await together(login(own[0], transport), AT_ONCE)  # warm
         rates: dict[str, list[float]] = {"logins": [], "tokens": [], "bare": []}
         for number in range(rounds):
             print(f"\nround {number + 1} of {rounds}, {AT_ONCE} at once, load {os.getloadavg()[0]:.1f}")
-            rates["logins"].append(await part("logins", own[1], login(own[0], transport), 4 * AT_ONCE))
+            rates["logins"].append(await part("logins", own[1], login(own[0], transport), 2 * AT_ONCE))
             one = posting(f"{own[0]}/token", "POST /token (client)", robot, clients)
             rates["tokens"].append(await part("tokens of a client for itself", own[1], one, 10 * AT_ONCE))
             one = posting(f"{bare[0]}/token", "bare Starlette route", robot, plain)
