@@ -42,13 +42,16 @@ def app(
             return RedirectResponse(refusal.location, status_code=303, headers=NO_STORE)
 
     own = [Route(f"{settings.path}/authorize", authorize, methods=["GET", "POST"])]
-    made = Starlette(routes=[*own, *routes, *door.routes()], exception_handlers={SQLAlchemyError: _unavailable})
+
+    async def unavailable(http: Request, error: Exception) -> Response:
+        """Say that the database does not answer; what was under way there is undone."""
+        detail = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+        _log.error("oauth_database_failed", detail=detail)
+        if "text/html" in http.headers.get("accept", ""):
+            return door.unavailable(http)
+        told = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
+        return JSONResponse(told, status_code=503, headers={**NO_STORE, "retry-after": "5"})
+
+    made = Starlette(routes=[*own, *routes, *door.routes()], exception_handlers={SQLAlchemyError: unavailable})
     made.router.redirect_slashes = False
     return made
-
-
-async def _unavailable(_: Request, error: Exception) -> Response:
-    """Say that the database does not answer; what was under way there is undone."""
-    _log.error("oauth_database_failed", detail=f"{type(error).__name__}: {error}".partition("\n")[0][:300])
-    told = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
-    return JSONResponse(told, status_code=503, headers={**NO_STORE, "retry-after": "5"})

@@ -16,6 +16,8 @@ from authz_sidecar.ports import Clock
 
 _USE_TOLD_EVERY: Final = 3_600.0
 """Seconds: a busy client would else write a row at each request."""
+_DOCUMENT: Final = "https://"
+_LONGEST_ID: Final = 255
 _ROOM_AFTER: Final = 3_600.0
 _ROOM: Final = 100
 
@@ -40,12 +42,15 @@ class Registry:
 
     async def find(self, client_id: str) -> Client | None:
         """Give a client that may be used now; None for one that nobody knows, or that is disabled or ended."""
-        if client_id.startswith("https://"):
-            return None if self._documents is None else await self._documents.find(client_id)
         if not client_id.isprintable():
             return None  # PostgreSQL takes no NUL, and no id of ours has anything like it
+        of_document = client_id.startswith(_DOCUMENT)
+        if of_document and self._documents is None:
+            return None
         async with self._store.read() as db:
             row = (await db.execute(select(clients).where(clients.c.id == client_id))).one_or_none()
+        if of_document and self._documents is not None and (row is None or not row.disabled):
+            return await self._documents.find(client_id)
         if row is None or row.disabled or (row.expires_at is not None and row.expires_at <= self._clock()):
             return None
         return _read(row)
@@ -100,7 +105,17 @@ class Registry:
 
     async def disable(self, client_id: str, *, disabled: bool = True) -> bool:
         """Let a client do nothing any more, or again, and say whether there is one; its grants are not ours."""
-        return await self._change(client_id, disabled=disabled)
+        if await self._change(client_id, disabled=disabled):
+            return True
+        if not (disabled and client_id.startswith(_DOCUMENT) and client_id.isprintable()):
+            return False
+        # Its document lies elsewhere; what we keep of it is that nobody gets in by it.
+        if len(client_id) > _LONGEST_ID:
+            raise ConfigError(f"the id has more than {_LONGEST_ID} characters; `client_document_hosts` shuts it out")
+        banned, now = Client(id=client_id, origin=Origin.DOCUMENT), self._clock()
+        async with self._store.write() as db:
+            await db.execute(insert(clients).values(**_row(banned), created_at=now, used_at=now, disabled=True))
+        return True
 
     async def new_secret(self, client_id: str, secret_hash: str) -> bool:
         """Replace a client's secret, and say whether there is one that has any."""

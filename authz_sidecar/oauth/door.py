@@ -41,6 +41,10 @@ class Door(Directory, Protocol):
         """Say no to a request whose client is a stranger with a website: the person decides whether to go there."""
         ...
 
+    def unavailable(self, http: Request) -> Response:
+        """Say to a browser that the database does not answer, without asking it for anything."""
+        ...
+
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         """Show that a request cannot be answered; status 400, and no link or redirect out of it."""
         ...

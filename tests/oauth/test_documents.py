@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_sidecar.config import Config
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth import documents
 from authz_sidecar.oauth.client import Origin, Proof
 from authz_sidecar.oauth.documents import DocumentClients, DocumentUnavailable, Fetched
@@ -251,3 +252,18 @@ async def test_neither_a_flood_nor_a_bad_minute_ends_a_client() -> None:
     web.pages[URL] = b"{}"
     now.now += 100
     assert await clients.find(URL) is None  # what it says now is wrong, so it counts no more
+
+
+async def test_the_operator_shuts_a_document_out_and_lets_it_in_again(tmp_path: Path) -> None:
+    async with world(tmp_path, documents=DocumentClients(fetch=Web(), clock=Time())) as made:
+        registry = made.core.registry
+        assert await registry.disable(URL)
+        assert await registry.find(URL) is None
+        assert [(one.id, disabled) for one, disabled in await registry.list()] == [(URL, True)]
+        assert await registry.disable(URL)
+        assert await registry.disable(URL, disabled=False)
+        assert await registry.find(URL) is not None
+        assert not await registry.disable("https://other.example/c", disabled=False)
+        assert not await registry.disable("https://other.example/\0")
+        with pytest.raises(ConfigError, match="client_document_hosts"):
+            await registry.disable("https://other.example/" + "c" * 255)

@@ -99,6 +99,9 @@ class Door:
     async def astray(self, http: Request, refusal: RequestRefused) -> Response:
         return PlainTextResponse(refusal.location, status_code=400)
 
+    def unavailable(self, http: Request) -> Response:
+        return PlainTextResponse("away", status_code=503)
+
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         return PlainTextResponse(str(error), status_code=400)
 

@@ -84,3 +84,18 @@ async def test_a_silent_request_that_waits_for_a_login_leads_nowhere_by_itself(s
 async def test_why_a_request_cannot_be_trusted_is_said_in_the_language_of_the_reader(server: House) -> None:
     async with server.browser(**{"accept-language": "ko"}) as korean:
         assert "등록되지 않은 앱입니다" in (await korean.ask(client_id="nobody")).text
+
+
+async def test_a_browser_is_told_in_words_that_the_database_is_away(server: House) -> None:
+    async with server.browser(accept="text/html,*/*", **{"accept-language": "ko"}) as browser:
+        page = await browser.log_in()
+        assert page.status_code == 200
+        async with server.store.write() as db:
+            await db.exec_driver_sql("DROP TABLE people_sessions")
+        away = await browser.get("/account")
+        assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+        assert "다시 시도하세요" in away.text
+        assert "frame-ancestors 'none'" in away.headers["content-security-policy"]
+    async with server.browser() as program:
+        program.http.cookies.set("__Host-authz-session", "x" * 43)
+        assert (await program.get("/account")).json()["error"] == "temporarily_unavailable"

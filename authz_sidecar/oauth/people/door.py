@@ -12,7 +12,7 @@ from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.door import Person
 from authz_sidecar.oauth.errors import RequestRefused, UnsafeRequest
 from authz_sidecar.oauth.grants import Grants
-from authz_sidecar.oauth.people import headers
+from authz_sidecar.oauth.people import headers, language
 from authz_sidecar.oauth.people.account import AccountPages
 from authz_sidecar.oauth.people.accounts import Accounts
 from authz_sidecar.oauth.people.asking import Asking, Leaves, NeedsAnswer, NeedsLogin
@@ -109,6 +109,13 @@ class People:
 
     def _astray(self, visit: Visit, location: str) -> Response:
         return self._pages.leaving(visit.words, location, here=f"{self._base}/login", follow=False, status=400)
+
+    def unavailable(self, http: Request) -> Response:
+        """Say it in the browser's language."""
+        words = language.chosen(accepted=http.headers.get("accept-language", ""))
+        page = self._pages.message("away", words, here=f"{self._base}/login", status=503)
+        page.headers["retry-after"] = "5"
+        return page
 
     async def unsafe(self, http: Request, error: UnsafeRequest) -> Response:
         """Say that a request cannot be answered; no redirect, and no link that the request could choose."""
