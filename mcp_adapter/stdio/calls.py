@@ -20,8 +20,8 @@ class Call:
     entry: Entry
     item: Item
     """What it asked for first."""
+    vigil: Vigil
     filtering: Filter | None = None
-    vigil: Vigil | None = None
 
 
 class Calls:
@@ -52,7 +52,7 @@ class Calls:
     def look(self, request_id: Id) -> Call | None:
         """Give an open request of the client; one that we are about to end is open no more."""
         call = self._of_client.get(request_id)
-        return None if call is None or (call.vigil is not None and call.vigil.ended) else call
+        return None if call is None or call.vigil.ended else call
 
     def sure(self, request_id: Id) -> bool:
         """Say whether an answer to it can be no late one to another request of the same id, which was left."""
@@ -67,8 +67,7 @@ class Calls:
         call = self._of_client.pop(request_id, None)
         if call is None:
             return
-        if call.vigil is not None:
-            call.vigil.leave()
+        call.vigil.leave()
         call.entry.outcome = outcome or call.entry.outcome
         self._recorder.write(call.entry)
 

@@ -166,6 +166,14 @@ async def test_a_cancelled_request_is_over(pair):
     assert pair.to_client.written == b""
 
 
+async def test_a_cancellation_of_nothing_ends_nothing(pair):
+    await pair.says(call("echo"))
+    await pair.says({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 9}})
+    assert pair.calls.sure(9)
+    await pair.hears(result(content=[]))
+    assert pair.answer == result(content=[])
+
+
 async def test_without_an_answer_of_the_sidecar_nothing_passes(pair, sidecar):
     await sidecar.stop()
     await pair.says(call("echo"))

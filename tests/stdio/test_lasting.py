@@ -181,6 +181,28 @@ async def test_without_an_answer_nothing_more_is_heard(pair, teller):
     assert pair.to_client.messages == []
 
 
+async def test_at_the_end_of_a_token_that_was_renewed_it_is_asked_again_and_heard(pair, teller):
+    teller.expires_at = pair.clock.now + 5
+    await pair.hears(CHANGED)
+    pair.clock.now += 6
+    teller.expires_at += 60
+    await pair.hears(CHANGED)
+    assert pair.to_client.messages == [CHANGED, CHANGED]
+    assert [event["outcome"] for event in pair.audit.events] == ["allowed"]
+
+
+async def test_a_request_ends_when_nobody_answers_after_its_token_did(pair, teller):
+    teller.expires_at = pair.clock.now + 1
+    await pair.says(listening())
+    await settled(pair)
+    pair.clock.now += 2
+    teller.fault = Unanswered(Fault.UNAVAILABLE, "down")
+    await teller.tell()
+    await until(lambda: len(pair.to_client.lines) == 1)
+    assert pair.answer["error"]["code"] == 50300
+    assert pair.audit.last["outcome"] == "ended"
+
+
 @pytest.mark.parametrize(
     "params",
     [
