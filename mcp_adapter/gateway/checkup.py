@@ -7,7 +7,7 @@ from mcp_adapter.gateway.config import Gateway, Server
 from mcp_adapter.gateway.configfile import ConfigError, load
 from mcp_adapter.gateway.front import sidecar
 from mcp_adapter.gateway.upstreams import Failed, Upstream
-from mcp_adapter.pdp import Item, Unanswered
+from mcp_adapter.pdp import Fault, Item, Unanswered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,8 @@ async def checkup(path: Path) -> list[Finding]:
     except ConfigError as error:
         return [Finding(what="configuration", ok=False, detail=line) for line in str(error).split("\n")]
     base = path.parent.resolve()
-    found = [Finding(what="configuration", ok=True, detail=f"{len(config.servers)} servers")]
+    count = len(config.servers)
+    found = [Finding(what="configuration", ok=True, detail=f"{count} server{'s' * (count > 1)}")]
     for server in config.servers:
         found.append(await _decided(config, server, base))
         found.append(await _reached(server, base))
@@ -43,7 +44,8 @@ async def _decided(config: Gateway, server: Server, base: Path) -> Finding:
     try:
         answer = await client.check("", Item(method="ping"), server=server.name, request_id="doctor")
     except Unanswered as error:
-        return Finding(what=what, ok=False, detail=str(error))
+        asked = f"nobody answers at {config.sidecar.target}; is `authz-sidecar serve` running?"
+        return Finding(what=what, ok=False, detail=asked if error.fault is Fault.UNAVAILABLE else str(error))
     finally:
         await client.close()
     unknown = any(decision.reason == "server_unknown" for decision in answer.decisions)
@@ -60,7 +62,7 @@ async def _reached(server: Server, base: Path) -> Finding:
         response = await upstream.send("GET", [(b"accept", b"application/json")], b"")
         await response.aclose()
     except Failed as failed:
-        return Finding(what=what, ok=False, detail=failed.trouble.detail)
+        return Finding(what=what, ok=False, detail=f"{server.url}: {failed.trouble.detail}")
     finally:
         await upstream.close()
     refused = response.status_code in (401, 403, 407)

@@ -297,7 +297,7 @@ async def test_the_doctor_finds_everything_well(tmp_path, sidecar, server, upstr
     code, said = await doctor("--config", str(config(tmp_path, sidecar, upstream)))
     assert code == 0
     assert said.split("\n")[:3] == [
-        "ok   configuration: 1 servers",
+        "ok   configuration: 1 server",
         "ok   sidecar, about `ops`: answers",
         "ok   server `ops`: answers 200 to a GET",
     ]
@@ -313,6 +313,9 @@ async def test_the_doctor_names_what_is_wrong(tmp_path, sidecar, server, upstrea
     code, said = await doctor("--config", str(path), "--json")
     assert code == 1
     assert [one["ok"] for one in json.loads(said)] == [True, False, False, False, False, False, False]
+    told = {one["what"]: one["detail"] for one in json.loads(said)}
+    assert told["sidecar, about `ops`"] == f"nobody answers at {sidecar.target}; is `authz-sidecar serve` running?"
+    assert told["server `b`"].startswith("http://127.0.0.1:9/: upstream: ")
     path.write_text(path.read_text().replace(sidecar.target, "nowhere"))
     code, said = await doctor("--config", str(path))
     assert "BAD  sidecar, about `ops`: sidecar `nowhere` is neither" in said
