@@ -36,6 +36,9 @@ async def serve(config: Config, *, stop: asyncio.Event | None = None, started: a
         url = await http.start()
         tending = asyncio.create_task(core.run())
         _log.info("oauth_listening", http=url, issuer=core.settings.issuer, development=core.settings.development)
+        if core.settings.secure and not config.oauth.tls_cert_file and not config.oauth.client_address_header:
+            # One who guesses would slow down everybody, since all come from the proxy.
+            _log.warning("oauth_callers_share_one_address", hint="set `oauth.client_address_header`")
         if started is not None:
             started.set()
         try:

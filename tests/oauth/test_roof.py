@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from authz_sidecar import configfile
@@ -302,3 +303,13 @@ async def test_keys_of_a_provider_are_read_and_kept(tmp_path: Path) -> None:
     assert outside.providers()[0].subject_claim == "sub"
     await outside.close()
     assert authparts.Outside(_config(tmp_path, more="client_documents = false")).documents() is None
+
+
+@pytest.mark.parametrize("header", ["", "x-forwarded-for"])
+async def test_a_proxy_that_hides_its_callers_is_said(tmp_path: Path, header: str) -> None:
+    config = _config(tmp_path)
+    told = {"issuer": "https://login.example", "client_address_header": header, "development": False, "seed": ""}
+    config = config.model_copy(update={"oauth": config.oauth.model_copy(update=told)})
+    with structlog.testing.capture_logs() as said:
+        await _running(config)
+    assert ("oauth_callers_share_one_address" in {one["event"] for one in said}) == (header == "")

@@ -81,6 +81,14 @@ async def test_a_silent_request_that_waits_for_a_login_leads_nowhere_by_itself(s
     assert "evil.example</bdi>" in refused.text
 
 
+async def test_who_signs_out_is_signed_out_whatever_became_of_the_request(server: House, browser: Browser) -> None:
+    _meet(server, Origin.CONFIGURED, EVIL)
+    page = await browser.log_in(await browser.ask(client_id="newcomer"))
+    del server.known.clients["newcomer"]
+    assert (await browser.send(page, "/logout")).status_code == 400
+    assert (await browser.get("/account")).headers["location"] == "/login"
+
+
 async def test_why_a_request_cannot_be_trusted_is_said_in_the_language_of_the_reader(server: House) -> None:
     async with server.browser(**{"accept-language": "ko"}) as korean:
         assert "등록되지 않은 앱입니다" in (await korean.ask(client_id="nobody")).text

@@ -145,9 +145,9 @@ class Routes:
         return self._to(f"/account?done={await self._account.end(visit, session, fields.get('session', ''))}")
 
     async def _log_out(self, _: Request, visit: Visit, fields: Fields) -> Response:
-        request = await self._asked(fields)
         if self._own(visit, fields) is not None:
             await self._sessions.end(visit.secret)
+        request = await self._asked(fields)  # later: one that is refused by now must not keep anybody signed in
         if request is not None:
             return self._visits.log_out(self._to(f"/authorize?{request.query}"))
         onward = ("again", f"{self._base}/login")
