@@ -26,7 +26,7 @@ FAULTS: Final = {
 _OPTIONS: Final = (
     # A sidecar that was restarted is found again within a second or so.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),  # how long one attempt may take, also on a busy machine
+    ("grpc.min_reconnect_backoff_ms", 3000),  # how long one attempt may take, also on a busy machine
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.enable_retries", 0),  # a second try could record one decision twice
     ("grpc.enable_http_proxy", 0),  # tokens go to the sidecar and nowhere else, whatever the environment says
