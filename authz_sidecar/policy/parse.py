@@ -116,17 +116,12 @@ def parse_rows(
             case "g":
                 memberships += _membership(row, found)
             case kind:
-                found.error(row.file, row.line, row.fields[0].column, "unknown-row-kind", _unknown(kind))
+                message = f"unknown row kind {quote(kind)}, {names.expected(kind, ('p', 'g'))}"
+                found.error(row.file, row.line, row.fields[0].column, "unknown-row-kind", message)
     if lints is None or len(rules) <= lints:
         _warn_duplicates(rules, places, found)
     check_memberships(memberships, places, found)
     return tuple(rules), tuple(memberships)
-
-
-def _unknown(kind: str) -> str:
-    if kind.partition(";")[0].strip() in ("p", "g"):  # how spreadsheets save CSV where the comma is the decimal sign
-        return f"the fields of {quote(kind)} are separated by `;`, expected `,`"
-    return f"unknown row kind {quote(kind)}, {names.expected(kind, ('p', 'g'))}"
 
 
 def _rule(row: Row, found: Findings, whens: Whens) -> list[Rule]:

@@ -50,9 +50,6 @@ def test_a_membership_is_read_with_its_place() -> None:
     [
         pytest.param("P, user:a, s, m, t, deny", "1:1", "unknown-row-kind", "`P`, expected `p`", id="upper-case kind"),
         pytest.param("g2, user:a, role:b", "1:1", "unknown-row-kind", "`g2`, expected `g`", id="second kind of g"),
-        pytest.param(
-            "p;user:a;s;m;t;deny", "1:1", "unknown-row-kind", "separated by `;`, expected `,`", id="semicolons"
-        ),
         pytest.param("allow, x", "1:1", "unknown-row-kind", "expected `p` or `g`", id="no kind at all"),
         pytest.param(
             "p, user:a, s, m, t, Deny", "1:21", "unknown-effect", "`Deny`, expected `deny`", id="cased effect"
