@@ -94,7 +94,7 @@ demo-oauth-browser: $(VENV)/.browser
 	@$(BIN)/python -m examples.oauth_flow --browser
 
 .PHONY: test-clients
-test-clients: $(VENV)/.dev ## Node.js and Go programs call a live sidecar (needs node, npm and go)
+test-clients: $(VENV)/.dev ## Node.js, Go and Java programs call a live sidecar (needs node, npm, go, java and mvn)
 	$(BIN)/python -m pytest -m clients
 
 # Each needs a real part from the machine's packages; `.ci/run` installs them.
