@@ -34,7 +34,10 @@ def settings(config: Config) -> Settings:
     """Translate the knobs; raises `ConfigError` when there is no authorization server."""
     given = config.oauth
     if not given.issuer:
-        raise ConfigError("`oauth.issuer` is missing: there is no authorization server without a name")
+        raise ConfigError(
+            "`oauth.issuer` is missing: write the address at which browsers reach this server into the configuration, "
+            'for example `[oauth]`, `issuer = "http://127.0.0.1:9400"` and `development = true` (docs/oauth.md)'
+        )
     return Settings(
         issuer=given.issuer,
         resources=_resources(config),

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -39,6 +40,9 @@ async def serve(config: Config, *, stop: asyncio.Event | None = None, started: a
         if core.settings.secure and not config.oauth.tls_cert_file and not config.oauth.client_address_header:
             # One who guesses would slow down everybody, since all come from the proxy.
             _log.warning("oauth_callers_share_one_address", hint="set `oauth.client_address_header`")
+        if not core.settings.secure and urlsplit(core.settings.origin).port != urlsplit(url).port:
+            # Without TLS there is seldom a proxy: clients would be sent to where nobody answers.
+            _log.warning("oauth_issuer_is_elsewhere", hint=f"`oauth.issuer` is not {url}: mend it, or `oauth.bind`")
         if started is not None:
             started.set()
         try:

@@ -17,6 +17,7 @@ from authz_sidecar.revocation import Kind, Revocation
 from authz_sidecar.server.telling import RemoteRevokes
 from authz_sidecar.tokens.revocation_entry import decode
 from authz_sidecar.tokens.revocation_share import StoreUnreachable
+from examples.demo.processes import free_port
 
 _CONFIG = """\
 state_dir = "state"
@@ -149,7 +150,7 @@ def test_a_name_that_cannot_be_meant_is_refused(tmp_path: Path, changed: str, wh
 async def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
     config = _config(tmp_path)
     for changes, why in (
-        ({"issuer": ""}, "issuer` is missing"),
+        ({"issuer": ""}, "issuer` is missing: write the address"),
         ({"bind": "0.0.0.0:9400"}, "open to the network"),
         ({"bind": "127.0.0.1"}, "HOST:PORT"),
         ({"database_password_file": "missing"}, "cannot read the password"),
@@ -313,3 +314,13 @@ async def test_a_proxy_that_hides_its_callers_is_said(tmp_path: Path, header: st
     with structlog.testing.capture_logs() as said:
         await _running(config)
     assert ("oauth_callers_share_one_address" in {one["event"] for one in said}) == (header == "")
+
+
+@pytest.mark.parametrize("further", [0, 1], ids=["as it listens", "at another port"])
+async def test_an_issuer_where_nobody_listens_is_said(tmp_path: Path, further: int) -> None:
+    config, port = _config(tmp_path), free_port()
+    told = {"issuer": f"http://localhost:{port + further}", "bind": f"127.0.0.1:{port}"}
+    config = config.model_copy(update={"oauth": config.oauth.model_copy(update=told)})
+    with structlog.testing.capture_logs() as said:
+        await _running(config)
+    assert ("oauth_issuer_is_elsewhere" in {one["event"] for one in said}) == bool(further)
