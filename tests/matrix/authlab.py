@@ -67,7 +67,7 @@ def scan(url: str, home: Path, *options: str) -> Report:
 
 
 def _run(home: Path, *command: str, more: Mapping[str, str] | None = None) -> str:
-    own = {**os.environ, "XDG_CONFIG_HOME": str(home), "MCP_AUTHLAB_TOKENS": str(home / "tokens.json"), **(more or {})}
+    own = {**os.environ, "XDG_CONFIG_HOME": str(home), "MCP_AUTHLAB_TOKENS": str(home / "lab.token"), **(more or {})}
     done = subprocess.run(
         [*_program(), *command], cwd=ROOT, env=own, capture_output=True, text=True, timeout=_WAIT, check=False
     )
