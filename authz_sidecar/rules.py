@@ -82,10 +82,6 @@ class Rule:
     when: Condition | None = None
     """What must be true besides. Engines do not look at it: they find the row, and `judge` asks the condition."""
 
-    def speaks_to(self, server: str, method: str, tool: str) -> bool:
-        """Say whether the row is about this call, whoever makes it."""
-        return self.server.matches(server) and self.method.matches(method) and self.tool.matches(tool)
-
     @property
     def ref(self) -> RuleRef:
         """Point to the row."""

@@ -94,7 +94,7 @@ class Study:
         """Give the past answers that would be other ones; raises `EngineError`."""
         return [one async for one in replay.replay(log, self.policy, self.servers, self.hierarchy)]
 
-    async def suggest(self, log: logs.Log, *, by_user: bool) -> list[suggest.Suggestion]:
+    async def suggest(self, log: logs.Log, *, by_user: bool) -> suggest.Suggested:
         """Give rows for what was denied because no row spoke for it; raises `EngineError` and `ConfigError`."""
         return await suggest.suggest(
             log, self.policy, self.servers, self.hierarchy, by_user=by_user, spelling=self.spelling

@@ -175,13 +175,22 @@ def suggest(log: str, by_user: bool, directory: Path | None, config_path: Path, 
     from authz_sidecar.policy.suggest import as_csv
 
     found = asyncio.run(opened(config_path, directory).suggest(read_log(log), by_user=by_user))
+    if found.left_out:
+        some = ", ".join(map(_asked, list(found.left_out)[:_NAMED])) + (" …" if len(found.left_out) > _NAMED else "")
+        warn(f"left out {found.left_out.total()} denied calls that no row can name: {some}")
     if json_:
-        dump([{"row": one.row, "subject": one.subject, "seen": dict(one.seen)} for one in found])
+        dump([{"row": one.row, "subject": one.subject, "seen": dict(one.seen)} for one in found.rows])
         return YES
-    if not found:
-        say("# nothing to suggest: no row is missing for what was asked")
-    else:
+    if found.rows:
         click.echo("# Suggested by what was asked and denied. Read each row before you take it.")
-    for line in as_csv(found):
+    elif not found.left_out:
+        say("# nothing to suggest: no row is missing for what was asked")
+    for line in as_csv(found.rows):
         click.echo(line)
     return YES
+
+
+def _asked(call: Any) -> str:
+    """Name a call and who made it, whatever characters they chose."""
+    caller = next(iter(call.subjects), "nobody")
+    return f"{call.method} {call.tool!r} on {call.server} by {caller!r}"

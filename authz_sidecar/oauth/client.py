@@ -6,8 +6,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from authz_sidecar.oauth import redirects
-
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -61,8 +59,3 @@ class Client:
     def public(self) -> bool:
         """True when it cannot prove who it is."""
         return self.proof is Proof.NONE
-
-    @property
-    def loopback_only(self) -> bool:
-        """True when every redirect leads to the person's own computer: any program there could pose as the client."""
-        return bool(self.redirect_uris) and all(redirects.where(uri).loopback for uri in self.redirect_uris)

@@ -106,12 +106,6 @@ class SlowDown(OAuthError):
     status = 429
 
 
-class UnsupportedTokenType(OAuthError):
-    """RFC 7009 section 2.2.1: not a token that is revoked here."""
-
-    code = "unsupported_token_type"
-
-
 class UnsafeRequest(Exception):
     """An authorization request whose client or redirect URI is not to be trusted: show a page, never redirect.
 

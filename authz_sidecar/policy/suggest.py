@@ -1,8 +1,8 @@
 """Suggests rows for what was asked and denied: never wider than what was seen."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.methods import METHODS, Kind
@@ -36,6 +36,15 @@ class Suggestion:
         return self.spelling.row((self.subject, self.server, self.method, self.tool))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggested:
+    """The rows that somebody seems to need, and the calls that no row can give to whoever made them."""
+
+    rows: list[Suggestion]
+    left_out: Counter[Asked] = field(default_factory=Counter[Asked])
+    """How often each was asked: the caller has no name that a row may have, or a name cannot be spelt in one."""
+
+
 async def suggest(
     log: Log,
     policy: Policy,
@@ -44,7 +53,7 @@ async def suggest(
     *,
     by_user: bool = False,
     spelling: Spelling | None = None,
-) -> list[Suggestion]:
+) -> Suggested:
     """Give a row for each call that was denied because no row spoke for it, and still would be.
 
     A row is for a role that the caller carried or holds, so that colleagues get it too; `by_user` names the callers
@@ -58,12 +67,33 @@ async def suggest(
     for asked, times in log.asked.items():
         if asked.allowed or not _judged(asked, servers):
             continue
-        decision, _ = await decide(asked, policy, servers, hierarchy)
-        if decision.reason is Reason.NO_MATCHING_RULE:
-            silent.setdefault((asked.server, *_base(asked)), Counter())[asked] += times
+        call = asked.server, *_base(asked)
+        async for one in _silent(asked, call, policy, servers, hierarchy):
+            silent.setdefault(call, Counter())[one] += times
     spelling = spelling or Spelling()
-    found = [row for call, asks in silent.items() for row in _rows(call, asks, holding, spelling, by_user=by_user)]
-    return sorted(found, key=lambda one: (_rank(one.subject), one.subject, one.server, one.method, one.tool))
+    left_out: Counter[Asked] = Counter()
+    found = [
+        row for call, asks in silent.items() for row in _rows(call, asks, holding, spelling, left_out, by_user=by_user)
+    ]
+    found.sort(key=lambda one: (_rank(one.subject), one.subject, one.server, one.method, one.tool))
+    return Suggested(rows=found, left_out=left_out)
+
+
+async def _silent(
+    asked: Asked, call: tuple[str, str, str], policy: Policy, servers: Mapping[str, Server], hierarchy: ScopeHierarchy
+) -> AsyncIterator[Asked]:
+    """Give the question as each would ask it for whom no row speaks: the caller, and an agent that acts for it."""
+    decision, _ = await decide(asked, policy, servers, hierarchy)
+    if decision.reason is not Reason.NO_MATCHING_RULE:
+        return
+    agents = tuple(name for name in asked.subjects if name.startswith("agent:"))
+    if agents and not (await policy.compiled.judge(frozenset(agents), *call)).allows:
+        yield replace(asked, subjects=agents)
+    alone = replace(asked, subjects=tuple(name for name in asked.subjects if name not in agents))
+    if agents:
+        decision, _ = await decide(alone, policy, servers, hierarchy)
+    if alone.subjects and decision.reason is Reason.NO_MATCHING_RULE:
+        yield alone
 
 
 def _judged(asked: Asked, servers: Mapping[str, Server]) -> bool:
@@ -79,7 +109,13 @@ def _base(asked: Asked) -> tuple[str, str]:
 
 
 def _rows(
-    call: tuple[str, str, str], asks: Mapping[Asked, int], holding: Holding, spelling: Spelling, *, by_user: bool
+    call: tuple[str, str, str],
+    asks: Mapping[Asked, int],
+    holding: Holding,
+    spelling: Spelling,
+    left_out: Counter[Asked],
+    *,
+    by_user: bool,
 ) -> Iterator[Suggestion]:
     server, method, tool = call
     holding = holding.on(server)
@@ -88,15 +124,13 @@ def _rows(
     for asked, times in asks.items():
         mine = [] if by_user else sorted(_roles(asked.subjects, holding), key=lambda role: (-roles[role], role))
         subject = mine[0] if mine else _caller(asked.subjects)
-        if not subject:
+        row = Suggestion(subject=subject, server=server, method=method, tool=tool, spelling=spelling)
+        # Whoever asked chose the names in it.
+        if not subject or not spelling.sound(row.row, (subject, server, method, tool)):
+            left_out[asked] += times
             continue
-        row = found.setdefault(
-            subject, Suggestion(subject=subject, server=server, method=method, tool=tool, spelling=spelling)
-        )
-        row.seen[_caller(asked.subjects) or subject] += times
-    for row in found.values():
-        if spelling.sound(row.row, (row.subject, server, method, tool)):  # whoever asked chose the names in it
-            yield row
+        found.setdefault(subject, row).seen[_caller(asked.subjects) or subject] += times
+    yield from found.values()
 
 
 def _roles(subjects: Sequence[str], holding: Holding) -> set[str]:
@@ -107,7 +141,7 @@ def _roles(subjects: Sequence[str], holding: Holding) -> set[str]:
 
 
 def _caller(subjects: Sequence[str]) -> str:
-    named = [name for name in subjects if name.startswith(("user:", "client:")) and name != NOBODY]
+    named = [name for name in subjects if name.startswith(("user:", "client:", "agent:")) and name != NOBODY]
     return min(named, key=lambda name: not name.startswith("user:"), default="")
 
 

@@ -313,6 +313,14 @@ def test_suggest_prints_rows_to_read(ask: Any, desk: Path) -> None:
     assert ask("suggest", "--log", log(desk)).out.startswith("# nothing to suggest")
 
 
+def test_suggest_says_what_no_row_can_name(ask: Any, desk: Path) -> None:
+    said = ask("suggest", "--log", log(desk, "close\nticket"))
+    assert (said.code, said.out) == (0, "")
+    said = " ".join(said.err.split())
+    assert said.startswith("warning left out 1 denied calls that no row can name: ")
+    assert said.endswith("tools/call 'close\\nticket' on ops-assistant by 'user:alice'")
+
+
 def test_fmt_aligns_and_checks(ask: Any, desk: Path) -> None:
     assert ask("fmt", "--check").out == "ok  all columns are aligned\n"
     policy = desk / "policies" / "policy.csv"

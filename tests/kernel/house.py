@@ -39,7 +39,10 @@ class LinearPolicy:
         speaking = [
             rule
             for rule in self.rules.rules
-            if rule.speaks_to(server, method, tool) and any(map(rule.subject.matches, names))
+            if rule.server.matches(server)
+            and rule.method.matches(method)
+            and rule.tool.matches(tool)
+            and any(map(rule.subject.matches, names))
         ]
         return Verdict(
             allows=tuple(rule for rule in speaking if rule.ref.allow),

@@ -53,7 +53,6 @@ async def test_a_client_is_what_its_document_says(tmp_path: Path) -> None:
         assert response.status_code == 200
         seen = made.door.seen[-1].client
         assert (seen.origin, seen.title, seen.proof) == (Origin.DOCUMENT, "Inspector", Proof.NONE)
-        assert seen.loopback_only
         again = await made.refresh(response.json()["refresh_token"], client_id=URL)
         assert made.claims(again.json()["access_token"])["client_id"] == URL
 

@@ -76,7 +76,7 @@ async def test_who_registers_can_ask_and_step_up(server: World) -> None:
     granted = (await server.redeem(said["code"], verifier, client_id=client_id)).json()
     assert granted["scope"] == "tickets:read tickets:write"
     seen = server.door.seen[-1].client
-    assert (seen.origin, seen.title, seen.loopback_only) == (Origin.REGISTERED, "Inspector", False)
+    assert (seen.origin, seen.title) == (Origin.REGISTERED, "Inspector")
 
 
 async def test_a_secret_is_told_once_and_works(server: World) -> None:

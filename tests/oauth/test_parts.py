@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth import entry, opaque, redirects
-from authz_sidecar.oauth.client import Client, Origin, Proof
+from authz_sidecar.oauth.client import Proof
 from authz_sidecar.oauth.flow_assertion import JWT_BEARER
 from authz_sidecar.oauth.limit import Limit
 from authz_sidecar.oauth.pkce import challenge_of, generate_pkce_pair, is_challenge, verify_pkce
@@ -158,7 +158,6 @@ def test_people_read_where_it_goes() -> None:
     assert redirects.where("https://app.example:8443/cb").host == "app.example:8443"
     assert redirects.where("http://127.0.0.1:5/cb").loopback
     assert redirects.where("com.example.app:/cb").host == "com.example.app:"
-    assert not Client(id="x", origin=Origin.CONFIGURED).loopback_only
 
 
 def test_a_secret_matches_itself_alone() -> None:

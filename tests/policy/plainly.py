@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from authz_sidecar.errors import EngineError, PolicyProblems, Problem
@@ -10,31 +9,11 @@ from authz_sidecar.model import Server
 from authz_sidecar.policy.outcomes import Outcome
 from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.rules import Rules, ScopeHierarchy, Verdict
+from tests.kernel.house import LinearPolicy
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 SERVERS = {"ops-assistant": Server(name="ops-assistant", audience="https://ops.example/mcp")}
 MODEL = (SHIPPED / "model.conf").read_bytes()
-
-
-@dataclass(frozen=True, slots=True)
-class LinearPolicy:
-    rules: Rules
-
-    async def judge(self, subjects: frozenset[str], server: str, method: str, tool: str) -> Verdict:
-        held = set(subjects)
-        size = 0
-        while size != len(held):
-            size = len(held)
-            held |= {row.role for row in self.rules.memberships if row.member in held}
-        speaking = [
-            rule
-            for rule in self.rules.rules
-            if rule.speaks_to(server, method, tool) and any(rule.subject.matches(name) for name in held)
-        ]
-        return Verdict(
-            allows=tuple(rule for rule in speaking if rule.effect == "allow"),
-            denies=tuple(rule for rule in speaking if rule.effect == "deny"),
-        )
 
 
 class LinearEngine:

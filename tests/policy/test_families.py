@@ -340,10 +340,12 @@ def test_rows_are_suggested_as_the_model_has_them(case: Case, row: str) -> None:
     made = asyncio.run(built(case))
     assert made.policy is not None
     spelling = Spelling(shape=made.parsed.shape)
-    found = asyncio.run(suggest(log(event("user:a", tool="v")), made.policy, SERVERS, HIERARCHY, spelling=spelling))
+    found = asyncio.run(
+        suggest(log(event("user:a", tool="v")), made.policy, SERVERS, HIERARCHY, spelling=spelling)
+    ).rows
     assert [one.row for one in found] == [row]
     again = policy((case[0], f"{case[1]}{row}\n"))
-    assert asyncio.run(suggest(log(event("user:a", tool="v")), again, SERVERS, HIERARCHY)) == []
+    assert asyncio.run(suggest(log(event("user:a", tool="v")), again, SERVERS, HIERARCHY)).rows == []
 
 
 def test_a_name_that_the_model_cannot_spell_is_not_suggested() -> None:

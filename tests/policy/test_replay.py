@@ -110,7 +110,7 @@ def test_a_line_that_is_none_of_ours_is_told_with_its_place(line: bytes) -> None
 
 
 def suggested(found: logs.Log, *, by_user: bool = False, policy: str = RULES) -> list[str]:
-    rows = asyncio.run(suggest(found, loaded(policy), SERVERS, HIERARCHY, by_user=by_user))
+    rows = asyncio.run(suggest(found, loaded(policy), SERVERS, HIERARCHY, by_user=by_user)).rows
     return [one.row for one in rows]
 
 
@@ -142,6 +142,16 @@ def suggested(found: logs.Log, *, by_user: bool = False, policy: str = RULES) ->
             ["p, role:w, desk, tools/call, u, allow"],
             id="for the role that they share",
         ),
+        pytest.param(
+            [event("user:a", "agent:x", tool="t")],
+            ["p, agent:x, desk, tools/call, t, allow"],
+            id="for the agent where the user has a row",
+        ),
+        pytest.param(
+            [event("user:a", "agent:x", tool="u")],
+            ["p, role:r, desk, tools/call, u, allow", "p, agent:x, desk, tools/call, u, allow"],
+            id="for the user and the agent",
+        ),
         pytest.param([event("user:a", tool="u*")], ["p, role:r, desk, tools/call, u\\*, allow"], id="never a pattern"),
         pytest.param([event("user:a", tool="a,b")], ['p, role:r, desk, tools/call, "a,b", allow'], id="quoted"),
         pytest.param([event("user:a", tool="a\nb")], [], id="not what no row can spell"),
@@ -157,6 +167,19 @@ def test_rows_are_suggested_for_what_was_seen_and_no_more(events: Iterable[Decis
     assert suggested(log(*events)) == rows
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(event("user:a", tool="a\nb"), id="a name that no row can spell"),
+        pytest.param(event("user:", tool="u"), id="a caller without a name"),
+    ],
+)
+def test_what_no_row_can_name_is_counted(lost: DecisionEvent) -> None:
+    found = asyncio.run(suggest(log(event("user:a", tool="u"), lost, lost), loaded(RULES), SERVERS, HIERARCHY))
+    assert [one.row for one in found.rows] == ["p, role:r, desk, tools/call, u, allow"]
+    assert [(asked.tool, times) for asked, times in found.left_out.items()] == [(lost.tool, 2)]
+
+
 def test_by_user_names_the_callers_alone() -> None:
     found = log(event("user:a", "role:x", tool="u"), event("user:b", tool="u"))
     assert suggested(found, by_user=True) == [
@@ -167,7 +190,7 @@ def test_by_user_names_the_callers_alone() -> None:
 
 def test_what_is_suggested_loads_and_answers_what_was_asked() -> None:
     found = log(*(event("user:a", tool=tool) for tool in ("u", "a,b", "#x", 'q"', "ü", "*")))
-    rows = asyncio.run(suggest(found, loaded(RULES), SERVERS, HIERARCHY))
+    rows = asyncio.run(suggest(found, loaded(RULES), SERVERS, HIERARCHY)).rows
     text = "\n".join(as_csv(rows)) + "\n"
     rules, _ = parse_policy(text.encode(), {}, (problems := Findings()))
     assert problems.problems == ()
@@ -179,7 +202,7 @@ def test_what_is_suggested_loads_and_answers_what_was_asked() -> None:
 
 def test_comments_say_who_asked_and_cannot_be_broken_out_of() -> None:
     found = log(*(event(f"user:{name}", "role:x", tool="u") for name in ("a\nq", "b", "c", "d", "e", "f")))
-    lines = list(as_csv(asyncio.run(suggest(found, loaded(RULES), SERVERS, HIERARCHY))))
+    lines = list(as_csv(asyncio.run(suggest(found, loaded(RULES), SERVERS, HIERARCHY)).rows))
     assert lines == [
         "",
         "# role:x: everybody who has this name gets the rows below.",

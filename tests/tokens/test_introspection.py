@@ -316,14 +316,28 @@ async def test_many_askers_of_one_token_ask_once() -> None:
     assert len(house.idp.asked) == 1
 
 
-async def test_a_failure_reaches_every_asker_and_none_is_left_alone() -> None:
+async def test_a_failure_reaches_every_asker() -> None:
+    house = House()
+    house.idp.gate, house.idp.failure = asyncio.Event(), FetchFailed(Outcome.UNREACHABLE, "gone")
+    asking = [asyncio.create_task(house.verify()) for _ in range(3)]
+    await settle(lambda: len(house.idp.asked) == 1)
+    house.idp.gate.set()
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*asking, return_exceptions=True)
+    assert [isinstance(one, NotReady) for one in found] == [True] * 3
+    assert len(house.idp.asked) == 1
+
+
+async def test_a_failure_is_told_when_every_asker_has_left() -> None:
     house = House()
     house.idp.gate, house.idp.failure = asyncio.Event(), FetchFailed(Outcome.UNREACHABLE, "gone")
     asking = [asyncio.create_task(house.verify()) for _ in range(3)]
     await settle(lambda: len(house.idp.asked) == 1)
     for task in asking:
         task.cancel()
-    await asyncio.gather(*asking, return_exceptions=True)
+    left = await asyncio.gather(*asking, return_exceptions=True)
+    assert all(isinstance(one, asyncio.CancelledError) for one in left)
+    assert not house.told
     house.idp.gate.set()
     await settle(lambda: bool(house.told))
 
