@@ -185,7 +185,7 @@ def _up(running: subprocess.Popen[bytes], port: int, log: Path) -> None:
 @contextmanager
 def stdio(directory: Path, sidecar: str, kind: str) -> Iterator[Standing]:
     """Lay out a program that runs a local server guarded by `mcp-authz stdio`."""
-    modules, token = environments.node() / "@modelcontextprotocol", directory / "token"
+    modules, token = environments.node() / "@modelcontextprotocol", directory / "caller.token"
     token.touch(mode=0o600)
     files = directory / "files"
     files.mkdir()
