@@ -60,4 +60,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _fail(session: pytest.Session, why: str) -> None:
     session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    session.config.pluginmanager.get_plugin("terminalreporter").write_line(why, red=True)
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line("")
+    for line in why.splitlines():  # named like a test that failed, so that whoever reads the log finds it
+        reporter.write_line(f"ERROR {line}", red=True)
