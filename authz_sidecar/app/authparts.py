@@ -9,6 +9,7 @@ from authz_sidecar.app.revocations import shared
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError, NotReady
 from authz_sidecar.oauth import keyring as ring
+from authz_sidecar.oauth.clientkeys import PublishedKeys
 from authz_sidecar.oauth.documents import DocumentClients, DocumentUnavailable, Fetched
 from authz_sidecar.oauth.flow_assertion import IdentityProvider, Keys
 from authz_sidecar.oauth.settings import Resource, Scope, Settings
@@ -169,6 +170,10 @@ class Outside:
             return None
         hosts = frozenset(host.lower() for host in given.client_document_hosts)
         return DocumentClients(fetch=self._document, clock=time.time, hosts=hosts)
+
+    def published(self) -> PublishedKeys:
+        """Give what finds the keys that clients publish."""
+        return PublishedKeys(fetch=self._document, clock=time.time)
 
     def providers(self) -> tuple[IdentityProvider, ...]:
         """Give the identity providers."""

@@ -81,6 +81,7 @@ def _core(
         clock=time.time,
         targets=targets,
         documents=web.documents(),
+        published=web.published(),
         providers=web.providers(),
     )
 

@@ -45,6 +45,8 @@ class Client:
     """What the operator lets it ask for; empty for everything that the resource has. A client that registered itself
     is never held to what it named then, or it could not step up."""
     jwks: tuple[Mapping[str, object], ...] = ()
+    jwks_uri: str = ""
+    """Where its keys are, when it does not give them itself."""
     metadata: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False, hash=False)
     """What else it said about itself when it registered; believed by nobody."""
     created_at: float = 0.0

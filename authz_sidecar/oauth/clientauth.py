@@ -1,8 +1,9 @@
 """Who is the client? By its secret, by a JWT that it signed, or by its name alone when it can keep no secret."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote_plus
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from authz_sidecar.oauth import assertions, opaque
 from authz_sidecar.oauth.assertions import AssertionRefused, Replays
 from authz_sidecar.oauth.authorize import Clients
 from authz_sidecar.oauth.client import Client, Proof
+from authz_sidecar.oauth.clientjwks import Jwks
 from authz_sidecar.oauth.errors import InvalidClient, InvalidRequest
 from authz_sidecar.oauth.forms import Form
 from authz_sidecar.oauth.settings import Settings
@@ -28,14 +30,31 @@ class _Basic:
     secret: str
 
 
+class ClientKeys(Protocol):
+    """Knows the keys that clients publish."""
+
+    async def find(self, url: str, *, fits: Callable[[Jwks], bool]) -> Jwks:
+        """Give the keys of a page; a fresh look is taken for what is old, or does not fit. None of them: empty."""
+        ...
+
+
 class ClientAuthentication:
     """Authenticates clients (RFC 6749 section 2.3)."""
 
-    def __init__(self, *, settings: Settings, clients: Clients, replays: Replays, clock: Clock) -> None:
-        """Take who knows the clients, and who remembers assertions."""
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clients: Clients,
+        replays: Replays,
+        clock: Clock,
+        published: ClientKeys | None = None,
+    ) -> None:
+        """Take who knows the clients and the keys that they publish, and who remembers assertions."""
         self._settings = settings
         self._clients = clients
         self._replays = replays
+        self._published = published
         self._clock = clock
 
     async def client(self, http: Request, form: Form) -> Client:
@@ -81,7 +100,7 @@ class ClientAuthentication:
         try:
             claims = assertions.read(
                 assertion,
-                keys=client.jwks,
+                keys=await self._keys(client, assertion),
                 issuer=client.id,
                 audiences=(self._settings.issuer, self._settings.endpoint("token")),
                 typ=None,
@@ -92,6 +111,11 @@ class ClientAuthentication:
         except AssertionRefused as error:
             raise InvalidClient(log=str(error)) from None
         return client
+
+    async def _keys(self, client: Client, assertion: str) -> Jwks:
+        if not client.jwks_uri or self._published is None:
+            return client.jwks
+        return await self._published.find(client.jwks_uri, fits=lambda keys: assertions.names_one(assertion, keys))
 
     async def _find(self, client_id: str) -> Client | None:
         return await self._clients.find(client_id) if 0 < len(client_id) <= _LONGEST else None

@@ -14,7 +14,7 @@ from authz_sidecar.oauth.access import AccessTokens
 from authz_sidecar.oauth.app import app
 from authz_sidecar.oauth.assertions import Replays
 from authz_sidecar.oauth.authorize import Authorizations
-from authz_sidecar.oauth.clientauth import ClientAuthentication
+from authz_sidecar.oauth.clientauth import ClientAuthentication, ClientKeys
 from authz_sidecar.oauth.clients import Documents, Registry
 from authz_sidecar.oauth.door import Directory, Door
 from authz_sidecar.oauth.flow_assertion import JWT_BEARER, AssertionFlow, IdentityProvider
@@ -52,9 +52,10 @@ class Core:
         clock: Clock,
         targets: Mapping[str, Revokes] | None = None,
         documents: Documents | None = None,
+        published: ClientKeys | None = None,
         providers: Sequence[IdentityProvider] = (),
     ) -> None:
-        """Take the database, the keys, whom to tell of revocations, and whom to believe about people."""
+        """Take the database, the keys, whom to tell of revocations, and whom to believe about clients and people."""
         self.settings = settings
         self.store = store
         self.keyring = keyring
@@ -69,7 +70,7 @@ class Core:
         self._providers = providers
         self._replays = Replays(store=store, clock=clock)
         self._authentication = ClientAuthentication(
-            settings=settings, clients=self.registry, replays=self._replays, clock=clock
+            settings=settings, clients=self.registry, replays=self._replays, clock=clock, published=published
         )
 
     def application(self, door: Door, *, hosts: Iterable[str] = (), address_header: str = "") -> ASGIApp:

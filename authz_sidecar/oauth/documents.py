@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from authz_sidecar import strictjson
+from authz_sidecar.oauth import clientjwks
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.errors import OAuthError
 from authz_sidecar.oauth.limit import Limit
@@ -96,7 +97,7 @@ class DocumentClients:
         seconds = _WRONG_FOR
         try:
             fetched = await self._fetch(client_id)
-            client, seconds = read(client_id, fetched.body), kept_for(fetched.headers)
+            client, seconds = read(client_id, fetched.body, hosts=self._hosts), kept_for(fetched.headers)
         except DocumentUnavailable as error:
             self._log.warning("client_document_refused", detail=str(error))
             if (last := self._last(client_id)) is not None:
@@ -110,8 +111,8 @@ class DocumentClients:
         return client
 
 
-def read(client_id: str, body: bytes) -> Client:
-    """Make a client of its document, or raise `ValueError`."""
+def read(client_id: str, body: bytes, *, hosts: frozenset[str] = frozenset()) -> Client:
+    """Make a client of its document, or raise `ValueError`; with `hosts`, its keys are at one of them, too."""
     if len(body) > _LARGEST:
         raise ValueError("the document is too large")
     said = strictjson.loads(body, max_depth=8)
@@ -125,7 +126,8 @@ def read(client_id: str, body: bytes) -> Client:
     name, uri = said.get("client_name", ""), said.get("client_uri", "")
     if not isinstance(name, str) or len(name) > 100 or not name.isprintable():
         raise ValueError("the document's `client_name` is no short text")
-    proof, keys = _proof(said)
+    proof = _proof(said)
+    keys, keys_at = _keys(said, hosts) if proof is Proof.PRIVATE_KEY else ((), "")
     try:
         return Client(
             id=client_id,
@@ -136,6 +138,7 @@ def read(client_id: str, body: bytes) -> Client:
             redirect_uris=redirect_uris(said),
             grant_types=grant_types(said),
             jwks=keys,
+            jwks_uri=keys_at,
         )
     except OAuthError as error:
         raise ValueError(f"the document is refused: {error}") from None
@@ -150,24 +153,35 @@ def kept_for(headers: Mapping[str, str]) -> float:
     return min(max(float(found[1]), _SHORTEST), _LONGEST)
 
 
-def _proof(said: Mapping[str, object]) -> tuple[Proof, tuple[Mapping[str, object], ...]]:
+def _proof(said: Mapping[str, object]) -> Proof:
     match said.get("token_endpoint_auth_method", "none"):
         case "none":
-            return Proof.NONE, ()
+            return Proof.NONE
         case "private_key_jwt":
-            jwks = said.get("jwks")
-            keys = jwks.get("keys") if isinstance(jwks, dict) else None
-            if not isinstance(keys, list) or not 0 < len(keys) <= 16 or not all(isinstance(one, dict) for one in keys):
-                raise ValueError("the document needs `jwks` with its public keys for `private_key_jwt`")
-            if any("d" in one for one in keys):
-                raise ValueError("the document holds a private key, which everybody can read")
-            return Proof.PRIVATE_KEY, tuple(keys)
+            return Proof.PRIVATE_KEY
         case _:
             raise ValueError("the document's `token_endpoint_auth_method` must be `none` or `private_key_jwt`")
 
 
+def _keys(said: Mapping[str, object], hosts: frozenset[str]) -> tuple[clientjwks.Jwks, str]:
+    """Give the keys, or where they are: one of the two (RFC 7591 section 2)."""
+    written, at = said.get("jwks"), said.get("jwks_uri")
+    if (written is None) == (at is None):
+        raise ValueError("the document needs either `jwks` or `jwks_uri` for `private_key_jwt`")
+    if at is None:
+        try:
+            return clientjwks.read(written), ""
+        except clientjwks.JwksRefused as error:
+            raise ValueError(f"the document's `jwks` {error}") from None
+    if not isinstance(at, str) or not at.startswith("https://"):
+        raise ValueError("the document's `jwks_uri` is no https URL")
+    if (why := _objection(at, hosts)) is not None:
+        raise ValueError(f"the document's `jwks_uri` is refused: {why}")
+    return (), at
+
+
 def _objection(client_id: str, hosts: frozenset[str]) -> str | None:
-    """Say why a URL is no client id (section 3 of the draft)."""
+    """Say why a URL is no client id (section 3 of the draft), and no place of its keys."""
     try:
         parts = urlsplit(client_id)
         _ = parts.port

@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from authz_sidecar import strictjson
 from authz_sidecar.errors import ConfigError
-from authz_sidecar.oauth import opaque, redirects
+from authz_sidecar.oauth import clientjwks, opaque, redirects
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.flow_assertion import JWT_BEARER
 from authz_sidecar.oauth.flow_client import CLIENT_CREDENTIALS
@@ -14,7 +13,6 @@ from authz_sidecar.oauth.redirects import RedirectError
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST_NAME: Final = 100
-_PRIVATE: Final = frozenset({"d", "p", "q", "k"})
 
 
 def make(
@@ -65,14 +63,8 @@ def _redirect(uri: str) -> str:
         raise ConfigError(f"the redirect URI `{uri}` {error}") from None
 
 
-def _keys(jwks: bytes) -> tuple[dict[str, object], ...]:
+def _keys(jwks: bytes) -> clientjwks.Jwks:
     try:
-        document = strictjson.loads(jwks, max_depth=8)
-    except strictjson.StrictJsonError as error:
-        raise ConfigError(f"the JWKS {error}") from None
-    keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list) or not keys or not all(isinstance(one, dict) for one in keys):
-        raise ConfigError('the file is no JWKS: expected {"keys": [...]} with public keys')
-    if any(not _PRIVATE.isdisjoint(one) for one in keys):
-        raise ConfigError("the JWKS holds a private key, which is the client's alone; give its public half")
-    return tuple(keys)
+        return clientjwks.parse(jwks)
+    except clientjwks.JwksRefused as error:
+        raise ConfigError(f"the file of keys {error}") from None

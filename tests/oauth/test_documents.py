@@ -229,6 +229,7 @@ async def test_a_document_that_points_inward_is_never_read(url: str, tmp_path: P
         found = outside.documents()
         assert found is not None
         assert await found.find(url) is None
+        assert await outside.published().find(url, fits=bool) == ()
     finally:
         await outside.close()
 

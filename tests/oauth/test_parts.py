@@ -230,7 +230,7 @@ def test_the_operator_enters_clients() -> None:
         ({"redirect_uris": ("http://x.example",)}, "http beyond the loopback"),
         ({"for_itself": True}, "prove itself"),
         ({"secret": True, "jwks": b"{}"}, "not both"),
-        ({"jwks": b"{"}, "the JWKS"),
+        ({"jwks": b"{"}, "cannot be read"),
         ({"jwks": b"{}"}, "no JWKS"),
         ({"jwks": b'{"keys":[{"kty":"EC","d":"x"}]}'}, "private key"),
     ],

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from authz_sidecar.oauth import keyring, opaque
 from authz_sidecar.oauth.authorize import AuthorizationRequest, Authorizations
 from authz_sidecar.oauth.client import Client, Origin, Proof
+from authz_sidecar.oauth.clientauth import ClientKeys
 from authz_sidecar.oauth.clients import Documents
 from authz_sidecar.oauth.core import Core
 from authz_sidecar.oauth.door import Person
@@ -196,6 +197,7 @@ async def world(
     *,
     url: str | None = None,
     documents: Documents | None = None,
+    published: ClientKeys | None = None,
     providers: Sequence[IdentityProvider] = (),
     targets: Mapping[str, Revokes] | None = None,
     **changes: object,
@@ -214,6 +216,7 @@ async def world(
         clock=now,
         targets={"sidecar": sidecar} if targets is None else targets,
         documents=documents,
+        published=published,
         providers=providers,
     )
     door = Door(core.authorizations, now)
