@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mcp_adapter.client import SidecarClient
 from tests.adapter.bench import Lines
 from tests.adapter.fake_sidecar import FakeSidecar, Table
+from tests.adapter.open_streams import Teller
 
 
 @pytest.fixture
@@ -46,3 +48,15 @@ async def sidecar(run_dir: Path, table: Table) -> AsyncIterator[FakeSidecar]:
 @pytest.fixture
 def lines() -> Lines:
     return Lines()
+
+
+@pytest.fixture
+async def asker(sidecar: FakeSidecar) -> AsyncIterator[SidecarClient]:
+    found = SidecarClient(sidecar.target, timeout=5)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def teller() -> Teller:
+    return Teller()

@@ -29,6 +29,8 @@ PASSES = {
     "logging/setLevel",
 }
 REVISION = "sha256:" + "0" * 64
+ASK = {"server": "ops", "request_id": "r"}
+"""What goes with every question."""
 
 
 @dataclass

@@ -202,3 +202,12 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110 - what is waited for has no event to tell it
             await asyncio.sleep(0.001)
+
+
+async def watched(teller: Teller) -> None:
+    """Wait until somebody watches, and was told the present state."""
+    await until(lambda: teller.watching > 0)
+
+
+async def asked(teller: Teller, times: int) -> None:
+    await until(lambda: len(teller.asked) >= times)

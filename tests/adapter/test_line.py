@@ -15,13 +15,6 @@ from tests.adapter.open_streams import until
 ECHO = Item(method="tools/call", tool="echo")
 
 
-@pytest.fixture
-async def asker(sidecar):
-    found = SidecarClient(sidecar.target, timeout=5)
-    yield found
-    await found.close()
-
-
 async def ask(asker: SidecarClient, name: str, *, who: str = "alice", item: Item = ECHO):
     return await asker.check(f"token-{who}", item, server="ops", request_id=name)
 

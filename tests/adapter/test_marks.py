@@ -12,7 +12,7 @@ from mcp_adapter.refusal import Refusal
 from mcp_adapter.sessions import Sessions
 from mcp_adapter.sse import Events, TooLong
 from tests.adapter.bench import Said, Upstream, client
-from tests.adapter.test_middleware import guard
+from tests.adapter.guarding import guard
 
 BOB = Principal(issuer="https://idp.example", subject="bob")
 

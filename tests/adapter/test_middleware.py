@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import json
 import re
 from urllib.parse import unquote
 
@@ -10,16 +9,8 @@ import httpx
 import pytest
 
 from mcp_adapter import AuthzMiddleware
-from mcp_adapter.pdp import Decision, Fault, Unanswered
-from mcp_adapter.record import Stderr
-from tests.adapter.bench import ALICE, Lines, Said, Upstream, call, client, lifespan, post, tool
-
-CANARY = "canary-9f8e7d6c5b4a"
-
-
-def guard(app, pdp, **settings):
-    lines = settings.pop("audit", None) or Lines()
-    return AuthzMiddleware(app, server="ops", client=pdp, audit=lines, **settings), lines
+from tests.adapter.bench import ALICE, Said, Upstream, call, client, post, tool
+from tests.adapter.guarding import CANARY, guard, raw_request
 
 
 async def test_the_server_gets_the_very_bytes_that_were_judged():
@@ -90,27 +81,6 @@ async def test_a_request_with_unclear_headers_is_refused(headers, status):
     assert upstream.bodies == []
     assert lines.last["status"] == status
     assert lines.last["outcome"] == ("denied" if status == 404 else "refused")
-
-
-async def raw_request(app, headers, chunks, *, method="POST", path="/mcp", raw_path=None, gone=False):
-    """Send a request past every HTTP client; gives status and body."""
-    events = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    events.append({"type": "http.disconnect"} if gone else {"type": "http.request", "body": b""})
-    if not any(name == b"authorization" for name, _ in headers):
-        headers = [*headers, (b"authorization", b"Bearer token-alice")]
-    said = []
-
-    async def receive():
-        return events.pop(0) if events else {"type": "http.disconnect"}
-
-    async def send(event):
-        said.append(event)
-
-    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
-    if raw_path is not None:
-        scope["raw_path"] = raw_path
-    await app(scope, receive, send)
-    return said[0]["status"] if said else None, b"".join(event.get("body", b"") for event in said[1:])
 
 
 async def test_a_body_in_chunks_is_read_whole():
@@ -219,88 +189,6 @@ async def test_a_stream_and_the_end_of_a_session_are_asked_about():
     assert status == 400
 
 
-async def test_a_caller_without_a_token_is_challenged_before_its_body_is_read():
-    pdp = Said(allowed=False, reason="token_missing")
-    app, lines = guard(
-        Upstream(), pdp, resource_metadata="https://x/.well-known/oauth-protected-resource/mcp", scopes_hint=["a", "b"]
-    )
-    answer = await post(app, b"not even JSON", token=None)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == (
-        'Bearer scope="a b", resource_metadata="https://x/.well-known/oauth-protected-resource/mcp"'
-    )
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["error"]["code"] == 40100
-    assert (lines.last["outcome"], lines.last["reason"]) == ("denied", "token_missing")
-
-
-@pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer ", "DPoP x", "Bearerx"])
-async def test_anything_but_a_bearer_token_is_no_token(header):
-    app, _ = guard(Upstream(), Said(allowed=False, reason="token_missing"))
-    async with client(app) as http:
-        answer = await http.post("/mcp", content=call("ping"), headers={"authorization": header})
-    assert answer.headers["www-authenticate"] == "Bearer"
-
-
-async def test_a_bad_token_is_challenged_without_the_reason():
-    app, lines = guard(Upstream(), Said(allowed=False, reason="token_signature_invalid"))
-    answer = await post(app, call("ping", number="seven"))
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == (
-        'Bearer error="invalid_token", error_description="the access token was not accepted"'
-    )
-    assert "signature" not in answer.text
-    assert answer.json()["id"] == "seven"
-    assert lines.last["reason"] == "token_signature_invalid"
-
-
-async def test_a_missing_scope_is_a_challenge_with_all_scopes():
-    pdp = Said(allowed=False, reason="insufficient_scope")
-    pdp.decision = Decision(allowed=False, reason="insufficient_scope", required_scopes=("b", "a", 'ev"il'))
-    app, _ = guard(Upstream(), pdp, help_text="ask #it", resource_metadata='https://x/\\"\r\n')
-    answer = await post(app, tool("t"))
-    assert answer.status_code == 403
-    assert answer.headers["www-authenticate"] == (
-        'Bearer error="insufficient_scope", error_description="not permitted", scope="b a",'
-        ' resource_metadata="https://x/\\\\\\"??"'
-    )
-    error = answer.json()["error"]
-    assert (error["code"], error["data"]["help"], error["data"]["decision_id"]) == (40301, "ask #it", "d")
-
-
-@pytest.mark.parametrize(
-    ("fault", "status", "code"),
-    [
-        (Fault.UNAVAILABLE, 503, 50300),
-        (Fault.TIMEOUT, 503, 50300),
-        (Fault.INTERNAL, 503, 50300),
-        (Fault.INVALID, 400, -32600),
-    ],
-)
-@pytest.mark.parametrize("observe", [False, True])
-async def test_without_an_answer_nobody_is_let_through(fault, status, code, observe):
-    upstream, pdp = Upstream(), Said(observe=observe)
-    pdp.error = Unanswered(fault, "`arguments_json` is too large")
-    app, lines = guard(upstream, pdp)
-    answer = await post(app, tool("t"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert ("retry-after" in answer.headers) is (status == 503)
-    assert ("arguments_json" in answer.text) is (status == 400)
-    assert upstream.bodies == []
-    assert "arguments_json" in lines.last["detail"]
-
-
-async def test_a_fault_of_our_own_lets_nobody_through(caplog):
-    upstream, pdp = Upstream(), Said()
-    pdp.error = ZeroDivisionError("a bug")
-    app, lines = guard(upstream, pdp)
-    answer = await post(app, tool("t"))
-    assert answer.status_code == 503
-    assert upstream.bodies == []
-    assert (lines.last["outcome"], lines.last["detail"]) == ("unanswered", "ZeroDivisionError")
-    assert "adapter_failed" in caplog.text
-
-
 async def test_a_fault_while_filtering_lets_nothing_through():
     pdp = Said()
     pdp.batch_error = ZeroDivisionError("a bug")
@@ -332,49 +220,6 @@ async def test_an_error_of_the_server_stays_its_own():
     assert (lines.last["status"], lines.last["outcome"], lines.last["detail"]) == (500, "allowed", "ZeroDivisionError")
 
 
-async def test_a_watched_server_lets_through_and_says_so():
-    upstream = Upstream()
-    app, lines = guard(upstream, Said(allowed=False, reason="token_missing", observe=True))
-    assert (await post(app, tool("t"), token=None)).status_code == 200
-    assert len(upstream.bodies) == 1
-    assert (lines.last["outcome"], lines.last["reason"]) == ("observed", "token_missing")
-
-
-async def test_a_listener_is_let_through_only_when_all_is_allowed():
-    pdp = Said()
-    body = call("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["note://a", "note://b"]}})
-    app, _ = guard(Upstream(), pdp)
-    assert (await post(app, body)).status_code == 200
-    pdp.hidden = {"note://b"}
-    assert (await post(app, body)).status_code == 403
-    assert [item.tool for item in pdp.batches[0]] == ["", "note://a", "note://b"]
-
-
-async def test_a_final_no_hides_the_scopes_of_the_rest():
-    class Mixed(Said):
-        async def check_batch(self, token, items, **rest):
-            answer = await super().check_batch(token, items, **rest)
-            scope = Decision(allowed=False, reason="insufficient_scope", required_scopes=("secret",))
-            no = Decision(allowed=False, reason="denied_by_rule")
-            return type(answer)(decisions=(scope, no))
-
-    app, _ = guard(Upstream(), Mixed())
-    body = call("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["note://a"]}})
-    answer = await post(app, body)
-    assert answer.json()["error"]["code"] == 40300
-    assert "secret" not in answer.text
-
-
-async def test_an_answer_about_something_else_is_no_answer():
-    class Mixed(Said):
-        async def check(self, token, item, *, server, request_id):
-            answer = await super().check(token, item, server=server, request_id=request_id)
-            return type(answer)(decisions=())
-
-    app, _ = guard(Upstream(), Mixed())
-    assert (await post(app, call("ping"))).status_code == 503
-
-
 async def test_a_session_of_the_stateless_era_is_neither_taken_nor_given():
     upstream = Upstream(headers=[(b"mcp-session-id", b"abc")])
     app, _ = guard(upstream, Said())
@@ -388,152 +233,6 @@ async def test_a_session_of_the_stateless_era_is_neither_taken_nor_given():
     again = await post(app, call("ping"), mcp_session_id=old.headers["mcp-session-id"])
     assert again.status_code == 200
     assert upstream.seen_headers[b"mcp-session-id"] == b"abc"
-
-
-async def test_no_canary_reaches_the_log_wherever_it_stands():
-    app, lines = guard(Upstream(), Said(allowed=False))
-    bodies = [
-        tool(CANARY),
-        call("resources/read", {"uri": f"note://{CANARY}"}),
-        call("initialize", {"clientInfo": {"name": CANARY, "version": "1"}}),
-        call(CANARY),
-        tool("t", secret=CANARY),
-        CANARY.encode(),
-    ]
-    for body in bodies:
-        await post(app, body, token=CANARY, traceparent=CANARY, mcp_protocol_version="2025-11-25")
-    async with client(app) as http:
-        await http.get(f"/{CANARY}", headers={"authorization": f"Bearer {CANARY}"})
-    assert len(lines.raw) == len(bodies) + 1
-    assert CANARY.encode() not in b"".join(lines.raw)
-
-
-async def test_a_line_says_who_did_what_and_how_it_ended():
-    upstream = Upstream(b'{"jsonrpc":"2.0","id":1,"result":{"isError":true}}')
-    app, lines = guard(upstream, Said())
-    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    meta = {"io.modelcontextprotocol/clientInfo": {"name": "cli", "version": "1.2"}, "traceparent": trace}
-    await post(app, call("tools/call", {"name": "t", "_meta": meta}))
-    event = lines.last
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event.pop("time"))
-    assert event.pop("duration_ms") >= 0
-    assert len(event.pop("request_id")) == 32
-    assert event == {
-        "type": "audit",
-        "v": 1,
-        "outcome": "allowed",
-        "status": 200,
-        "server": "ops",
-        "decision_id": "d",
-        "http_method": "POST",
-        "path": "/mcp",
-        "method": "tools/call",
-        "tool": "t",
-        "reason": "allowed_by_rule",
-        "who": {"issuer": "https://idp.example", "subject": "alice"},
-        "tool_error": True,
-        "traceparent": trace,
-        "untrusted_client": "cli/1.2",
-    }
-
-
-async def test_while_the_log_is_full_nobody_is_let_through_and_nothing_is_lost():
-    upstream, lines = Upstream(), Lines()
-    app, _ = guard(upstream, Said(), audit=lines)
-    lines.full = True
-    assert (await post(app, call("ping"))).status_code == 200
-    assert (await post(app, call("ping"))).status_code == 503
-    assert len(upstream.bodies) == 1
-    lines.full = False
-    assert (await post(app, call("ping"))).status_code == 200
-    assert (await post(app, b"x")).status_code == 400
-    assert [event["status"] for event in lines.events] == [200, 200, 400]
-    assert lines.last["detail"].endswith("; and 1 further requests that were never verified")
-
-
-async def test_a_log_that_is_full_to_the_end_is_told_of(caplog):
-    lines = Lines()
-    app, _ = guard(Lifespan(Upstream()), Said(), audit=lines)
-    async with lifespan(app):
-        lines.full = True
-        await post(app, call("ping"))
-        await post(app, call("ping"))
-    assert "audit_lost: 1 lines, and 1 of callers never verified" in caplog.text
-
-
-async def test_a_flood_of_callers_without_a_token_is_bounded_and_counted():
-    from mcp_adapter.lane import Lane
-    from mcp_adapter.record import Entry, Recorder
-
-    now, lines = [0.0], Lines()
-    recorder = Recorder(lines, Lane(rate=2, clock=lambda: now[0]))
-
-    def refused():
-        return Entry(server="ops", request_id="r", http_method="GET", path="/x", detail="d" * 300)
-
-    for _ in range(5):
-        recorder.write(refused())
-    known = refused()
-    known.principal = Said().principal
-    recorder.write(known)
-    now[0] = 1.5
-    recorder.write(refused())
-    assert len(lines.raw) == 4
-    assert lines.last["detail"].endswith("; and 3 further requests that were never verified")
-    assert len(lines.last["detail"]) == 256
-
-
-async def test_a_log_file_is_opened_when_needed_and_closed_at_the_end(tmp_path):
-    path = tmp_path / "audit" / "audit.jsonl"
-    pdp = Said()
-    app = AuthzMiddleware(Lifespan(Upstream()), client=pdp, audit=path)
-    assert not path.exists()
-    async with lifespan(app):
-        await post(app, call("ping"))
-    assert pdp.closed
-    assert [json.loads(line)["outcome"] for line in path.read_bytes().splitlines()] == ["allowed"]
-
-
-async def test_a_log_file_that_cannot_be_opened_lets_nobody_through(tmp_path):
-    (tmp_path / "file").write_text("")
-    app = AuthzMiddleware(Lifespan(Upstream()), client=Said(), audit=str(tmp_path / "file" / "audit.jsonl"))
-    assert (await post(app, call("ping"))).status_code == 503
-    with pytest.raises(RuntimeError, match="file"):
-        async with lifespan(app):
-            pass
-
-
-class Lifespan:
-    """An app with a lifespan."""
-
-    def __init__(self, app) -> None:
-        self.app = app
-
-    async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] != "lifespan":
-            await self.app(scope, receive, send)
-            return
-        for moment in ("startup", "shutdown"):
-            assert (await receive())["type"] == f"lifespan.{moment}"
-            await send({"type": f"lifespan.{moment}.complete"})
-
-
-async def test_without_a_sink_lines_go_to_standard_error(capsys):
-    app = AuthzMiddleware(Upstream(), client=Said())
-    await post(app, call("ping"))
-    assert json.loads(capsys.readouterr().err)["outcome"] == "allowed"
-    Stderr().close()
-
-
-async def test_standard_error_that_is_gone_is_a_log_that_is_full(monkeypatch):
-    import io
-
-    gone = io.StringIO()
-    gone.close()
-    monkeypatch.setattr("sys.stderr", gone)
-    app = AuthzMiddleware(Upstream(), client=Said())
-    assert (await post(app, call("ping"))).status_code == 200
-    assert (await post(app, call("ping"))).status_code == 503
 
 
 @pytest.mark.parametrize(

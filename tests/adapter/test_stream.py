@@ -16,7 +16,7 @@ from mcp_adapter.outcome import Tap
 from mcp_adapter.pdp import Fault, Unanswered
 from mcp_adapter.sse import Events, TooLong
 from tests.adapter.bench import Said, Upstream, call, client, post
-from tests.adapter.test_middleware import guard
+from tests.adapter.guarding import guard
 
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
