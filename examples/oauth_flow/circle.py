@@ -98,7 +98,7 @@ class Circle:
             "a challenge that names the scope",
         )
         self._token()
-        self._called("create_ticket", answer, TICKET["title"])
+        self._called("create_ticket", answer, f'"author": "{NAME}"')  # which the gateway signed, and nobody else could
 
     async def _refresh(self, client: Client) -> None:
         self.teller.step("The access token has ended: the client refreshes, without a person")

@@ -152,12 +152,16 @@ def _rest(stage: Stage) -> Iterator[None]:
     config = home / "gateway.toml"
     words = {"public": ground.mcp_port, "status": status, "behind": inner, "socket": ground.socket}
     config.write_text(_GATEWAY.format(issuer=stage.issuer, **words))
-    assistant = [sys.executable, "-m", "examples.ops_assistant", "--unprotected", "--port", str(inner)]
+    assistant = [
+        *(sys.executable, "-m", "examples.ops_assistant", "--port", str(inner), "--database", str(home / "ops.db")),
+        *("--gateway", f"http://127.0.0.1:{ground.mcp_port}"),
+        *("--gateway-keys", str(home / "gateway" / "identity-jwks.json")),
+    ]
     gateway = [sys.executable, "-m", "mcp_adapter", "gateway", "--config", str(config)]
     with ExitStack() as stack:
         stack.enter_context(processes.sidecar(ground))
         for command, ready, log in (
-            ([*assistant, "--database", str(home / "ops.db")], f"http://127.0.0.1:{inner}/health", home / "ops.log"),
+            (assistant, f"http://127.0.0.1:{inner}/health", home / "ops.log"),
             (gateway, f"http://127.0.0.1:{status}/readyz", home / "gateway.log"),
         ):
             processes.wait(stack.enter_context(processes.process(command, log)), ready, log)

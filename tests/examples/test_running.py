@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +19,10 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from examples.demo.processes import free_port
 from examples.ops_assistant.store import Store
 from tests.examples.fake_sidecar import believing
+from tests.gateway.process import gateway_process
 
 pytestmark = pytest.mark.process
 
@@ -113,6 +115,45 @@ async def test_protected_a_caller_neither_sees_nor_calls_what_is_denied(home: Pa
         with pytest.raises(MCPError, match="not permitted"):
             await client.call_tool("delete_ticket", {"ticket_id": 1})
     assert Store(home / "ops.db").ticket(1) is not None
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_behind_a_gateway_the_author_is_the_caller_that_it_verified(home: Path, mode: str) -> None:
+    public, inner = free_port(), free_port()
+    url = f"http://127.0.0.1:{public}"
+    keys = home / "gateway" / "identity-jwks.json"
+    async with (
+        believing(f"{home}/authz.sock") as sidecar,
+        running(home, "--port", str(inner), "--gateway", url, "--gateway-keys", str(keys)) as (behind, _),
+    ):
+        (home / "gateway.toml").write_text(
+            f'public_url = "{url}"\nstate_dir = "gateway"\n[listen]\nbind = "127.0.0.1:{public}"\n'
+            f'[status]\nbind = ""\n[sidecar]\ntarget = "{sidecar}"\n[audit]\npath = "audit.jsonl"\n'
+            f'[[servers]]\nname = "ops-assistant"\npath = "/mcp"\nurl = "{behind}"\n'
+        )
+        with ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, gateway_process(home / "gateway.toml"))
+            async with connected(f"{url}/mcp", "dana", mode) as client:
+                assert not (await client.call_tool("create_ticket", TICKET)).is_error
+            async with httpx.AsyncClient(trust_env=False, headers={"X-User-Id": "root"}) as http:
+                passing_by = await http.post(behind, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+            await asyncio.to_thread(stack.close)
+    ticket = Store(home / "ops.db").tickets()[-1]
+    assert (ticket.author, ticket.issuer, passing_by.status_code) == ("dana", "https://idp.example", 403)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(["--gateway", "http://127.0.0.1:1"], id="no keys"),
+        pytest.param(["--gateway-keys", "keys.json"], id="no gateway"),
+        pytest.param(["--unprotected", "--gateway", "http://127.0.0.1:1", "--gateway-keys", "k"], id="unprotected"),
+    ],
+)
+def test_half_a_gateway_is_told(home: Path, wrong: list[str]) -> None:
+    done = _run([*_command(home), "--port", "0", *wrong])
+    assert done.returncode == 2
+    assert "go together" in done.stderr
 
 
 async def test_protected_nobody_without_a_token_but_health_is_public(home: Path) -> None:
