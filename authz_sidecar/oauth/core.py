@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from authz_sidecar.oauth import metadata
 from authz_sidecar.oauth.access import AccessTokens
+from authz_sidecar.oauth.admission import Admission
 from authz_sidecar.oauth.app import app
 from authz_sidecar.oauth.assertions import Replays
 from authz_sidecar.oauth.authorize import Authorizations
@@ -61,6 +62,7 @@ class Core:
         self.keyring = keyring
         self.outbox = Outbox(store=store, issuer=settings.issuer, targets=targets or {}, clock=clock)
         self.registry = Registry(store=store, settings=settings, clock=clock, documents=documents)
+        self.admission = Admission(settings=settings, registry=self.registry)
         self.grants = Grants(store=store, settings=settings, clock=clock, outbox=self.outbox)
         self.tokens = AccessTokens(
             settings=settings, keyring=keyring, grants=self.grants, store=store, outbox=self.outbox, clock=clock
@@ -126,7 +128,9 @@ class Core:
             ),
         }
         if self.settings.registration:
-            endpoints["register"] = Registration(settings=self.settings, registry=self.registry, clock=self._clock)
+            endpoints["register"] = Registration(
+                settings=self.settings, registry=self.registry, admission=self.admission, clock=self._clock
+            )
         return [
             *metadata.routes(self.settings, self.keyring, grant_types=[*flows]),
             *(

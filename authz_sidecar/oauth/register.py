@@ -1,7 +1,6 @@
 """The registration endpoint (RFC 7591): anybody may register, so what they say is bounded and believed by nobody."""
 
 import secrets
-import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authz_sidecar.oauth import opaque, redirects
+from authz_sidecar.oauth.admission import Admission
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.clients import Registry
-from authz_sidecar.oauth.errors import InvalidClientMetadata, InvalidRedirectUri, SlowDown
+from authz_sidecar.oauth.errors import InvalidClientMetadata, InvalidRedirectUri
 from authz_sidecar.oauth.forms import document
-from authz_sidecar.oauth.limit import Limit, network
 from authz_sidecar.oauth.redirects import RedirectError
 from authz_sidecar.oauth.replies import told
 from authz_sidecar.oauth.settings import Settings
@@ -33,27 +32,20 @@ Metadata = Mapping[str, object]
 class Registration:
     """Registers clients."""
 
-    def __init__(self, *, settings: Settings, registry: Registry, clock: Clock) -> None:
-        """Take who keeps the clients."""
+    def __init__(self, *, settings: Settings, registry: Registry, admission: Admission, clock: Clock) -> None:
+        """Take who keeps the clients, and who says how many there may be."""
         self._settings = settings
+        self._admission = admission
         self._registry = registry
         self._clock = clock
-        self._limit = Limit(settings.registrations_per_hour, seconds=3_600, clock=time.monotonic)
 
     async def __call__(self, http: Request) -> Response:
         """Register one; raises `OAuthError`."""
-        if not self._limit.take(network(http.client.host) if http.client else ""):
-            raise SlowDown("too many registrations from this address; try again later")
+        self._admission.knock(http.client.host if http.client else "")
         client, secret = self._read(await document(http))
-        if await self._full():
-            await self._registry.make_room()
-            if await self._full():
-                raise SlowDown("no more clients can be registered", log="`max_clients` clients registered themselves")
+        await self._admission.room()
         await self._registry.add(client)
         return told(_answer(client, secret), status=201)
-
-    async def _full(self) -> bool:
-        return await self._registry.registered() >= self._settings.max_clients
 
     def _read(self, said: Metadata) -> tuple[Client, str]:
         proof = _proof(said)
@@ -62,7 +54,7 @@ class Registration:
         client = Client(
             id=f"c-{secrets.token_urlsafe(16)}",
             origin=Origin.REGISTERED,
-            name=_name(said),
+            name=client_name(said),
             uri=_page(said),
             proof=proof,
             secret_hash=opaque.digest(secret) if secret else "",
@@ -112,7 +104,8 @@ def _proof(said: Metadata) -> Proof:
     return Proof(str(asked))
 
 
-def _name(said: Metadata) -> str:
+def client_name(said: Metadata) -> str:
+    """Read `client_name`, or raise `InvalidClientMetadata`."""
     found = said.get("client_name", "")
     if not isinstance(found, str) or len(found) > _LONGEST_NAME or not found.isprintable():
         raise InvalidClientMetadata(f"client_name must be printable text of at most {_LONGEST_NAME} characters")

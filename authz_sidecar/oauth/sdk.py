@@ -5,17 +5,18 @@ do (client authentication by hash or key, PKCE spent with the code, revocation f
 at our own endpoints; so here every client is public.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from authz_sidecar.oauth.access import FAMILY
 from authz_sidecar.oauth.authorize import target
+from authz_sidecar.oauth.callers import Callers, caller
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.core import Core
 from authz_sidecar.oauth.door import Directory, Person
-from authz_sidecar.oauth.errors import InvalidGrant, OAuthError
+from authz_sidecar.oauth.errors import InvalidGrant, InvalidRedirectUri, OAuthError
 from authz_sidecar.oauth.grant import Grant, Spent
-from authz_sidecar.oauth.redirects import RedirectError, check
+from authz_sidecar.oauth.register import client_name, grant_types, redirect_uris
 from authz_sidecar.oauth.settings import OFFLINE
 from authz_sidecar.ports import Clock
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mcp.server.auth.provider import AccessToken, AuthorizationCode, AuthorizationParams, RefreshToken
     from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
-_LONGEST_NAME: Final = 100
+__all__ = ["Callers", "SdkProvider"]
 
 
 class SdkProvider:
@@ -58,34 +59,26 @@ class SdkProvider:
 
     async def register_client(self, client_info: "OAuthClientInformationFull") -> None:
         """Keep a client, as a public one: the SDK tells it so, since it answers with what is left in `client_info`."""
-        from mcp.server.auth.provider import RegistrationError
-
-        now, settings = self._clock(), self._core.settings
-        name = client_info.client_name or ""
+        now, said = self._clock(), client_info.model_dump(mode="json", exclude_none=True)
         try:
-            uris = tuple(check(str(uri)) for uri in client_info.redirect_uris or ())
-        except RedirectError as error:
-            raise RegistrationError("invalid_redirect_uri", f"a redirect URI {error}") from None
-        if len(name) > _LONGEST_NAME or not name.isprintable():
-            raise RegistrationError("invalid_client_metadata", "client_name must be short printable text")
-        if await self._core.registry.registered() >= settings.max_clients:
-            raise RegistrationError("invalid_client_metadata", "no more clients can be registered")
-        known = frozenset(client_info.grant_types or ()) & {"authorization_code", "refresh_token"}
-        await self._core.registry.add(
-            Client(
+            self._core.admission.knock(caller())
+            made = Client(
                 id=str(client_info.client_id),
                 origin=Origin.REGISTERED,
-                name=name,
-                redirect_uris=uris,
-                grant_types=known,
+                name=client_name(said),
+                redirect_uris=redirect_uris(said),
+                grant_types=grant_types(said),
                 created_at=now,
-                expires_at=now + settings.registration_seconds,
+                expires_at=now + self._core.settings.registration_seconds,
             )
-        )
+            await self._core.admission.room()
+        except OAuthError as error:
+            raise _refused(error) from None
+        await self._core.registry.add(made)
         client_info.client_secret = None
         client_info.client_secret_expires_at = None
         client_info.token_endpoint_auth_method = Proof.NONE.value
-        client_info.grant_types = sorted(known)
+        client_info.grant_types = sorted(made.grant_types)
 
     async def authorize(self, client: "OAuthClientInformationFull", params: "AuthorizationParams") -> str:
         """Give the URL of our own authorization endpoint, where everything is checked again and the person asked."""
@@ -228,3 +221,11 @@ def _told(error: OAuthError) -> Exception:
 
     known: Any = error.code  # the SDK lists the words that it knows, ours are among them
     return TokenError(known, error.hint)
+
+
+def _refused(error: OAuthError) -> Exception:
+    from mcp.server.auth.provider import RegistrationError
+
+    # RFC 7591 has no word for "later"; the SDK answers 400 with one of its list.
+    known: Any = "invalid_redirect_uri" if isinstance(error, InvalidRedirectUri) else "invalid_client_metadata"
+    return RegistrationError(known, error.hint)

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from authz_sidecar.oauth.flow_assertion import IdentityProvider
-from authz_sidecar.oauth.sdk import SdkProvider
+from authz_sidecar.oauth.sdk import Callers, SdkProvider
 from authz_sidecar.oauth.settings import Resource, Scope
 from tests.oauth.world import SECRET, World, confidential, world
 
@@ -98,10 +98,14 @@ class Place:
 
 
 @asynccontextmanager
-async def place(directory: Path, *, sdk: bool, providers: Sequence[IdentityProvider] = ()) -> AsyncIterator[Place]:
+async def place(
+    directory: Path, *, sdk: bool, providers: Sequence[IdentityProvider] = (), **changes: object
+) -> AsyncIterator[Place]:
     resource = Resource(uri=MCP, scopes=(Scope(name="tickets:read"), Scope(name="tickets:write")))
     mount = "/own" if sdk else None
-    async with world(directory, providers=providers, issuer=BASE, resources=(resource,), mount=mount) as made:
+    async with world(
+        directory, providers=providers, issuer=BASE, resources=(resource,), mount=mount, **changes
+    ) as made:
         routes: list[BaseRoute] = []
         found = Place(made, Starlette())
         if sdk:
@@ -184,6 +188,7 @@ async def test_the_sdk_never_sees_a_client_that_it_could_not_check(tmp_path: Pat
     [
         {"redirect_uris": ["http://evil.example/cb"]},
         {"redirect_uris": ["javascript:alert(1)"]},
+        {"redirect_uris": [f"{CALLBACK}/{number}" for number in range(17)]},
         {"client_name": "x" * 101},
     ],
 )
@@ -194,6 +199,44 @@ async def test_the_sdks_registration_is_bounded_too(tmp_path: Path, said: dict[s
             response = await http.post("/register", json={"redirect_uris": [CALLBACK]} | said)
             assert response.status_code == 400
             assert response.json()["error"].startswith("invalid_")
+
+
+async def _register(found: Place, *, address: str, header: str | None = None, **forwarded: str) -> int:
+    app = found.app if header is None else Callers(found.app, header=header)
+    transport = httpx2.ASGITransport(app=app, client=(address, 1))
+    async with httpx2.AsyncClient(transport=transport, base_url=BASE) as http:
+        return (await http.post("/register", json={"redirect_uris": [CALLBACK]}, headers=forwarded)).status_code
+
+
+async def test_the_sdks_registration_has_the_limit_of_ours(tmp_path: Path) -> None:
+    async with place(tmp_path, sdk=True, registrations_per_hour=2) as found:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            assert [await _register(found, address=address, header="") for _ in range(3)] == [201, 201, 400]
+        own = httpx2.ASGITransport(app=found.app, client=("192.0.2.1", 1))
+        async with httpx2.AsyncClient(transport=own, base_url=BASE) as http:
+            ours = await http.post("/own/register", json={"redirect_uris": [CALLBACK]})
+            assert (ours.status_code, ours.json()["error"]) == (429, "temporarily_unavailable")
+
+
+async def test_behind_a_proxy_the_sdks_registration_counts_who_is_before_it(tmp_path: Path) -> None:
+    async with place(tmp_path, sdk=True, registrations_per_hour=1) as found:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            named = {"x-real-ip": address}
+            statuses = [await _register(found, address="127.0.0.1", header="x-real-ip", **named) for _ in range(2)]
+            assert statuses == [201, 400]
+
+
+async def test_callers_that_nobody_names_are_one_to_the_sdks_registration(tmp_path: Path) -> None:
+    async with place(tmp_path, sdk=True, registrations_per_hour=2) as found:
+        statuses = [await _register(found, address=f"192.0.2.{number}") for number in range(4)]
+        assert statuses == [201, 201, 400, 400]
+
+
+async def test_the_sdks_registration_makes_room_like_ours(tmp_path: Path) -> None:
+    async with place(tmp_path, sdk=True, max_clients=2) as found:
+        statuses = [await _register(found, address="192.0.2.1") for _ in range(3)]
+        found.made.now.now += 3_700
+        assert [*statuses, await _register(found, address="192.0.2.1")] == [201, 201, 400, 201]
 
 
 async def test_the_provider_spends_and_revokes_like_our_own_endpoints(tmp_path: Path) -> None:
