@@ -65,10 +65,22 @@ async def read(http_method: str, headers: Headers, receive: Receive, *, limit: i
     sent = await body.read(receive, headers, limit=limit, patience=patience)
     message = jsonrpc.read(sent)
     mirror.check(headers, message)
+    return by(message, headers, sent)
+
+
+def by(message: Message, headers: Headers, sent: bytes = b"") -> Asked:
+    """Say what a message asks for, in the era that its headers name; raises `Refusal`."""
     entry = methods.METHODS.get(message.method)
     if entry is not None and entry.old and mirror.is_modern(headers):  # what it would act on does not matter
         return Asked(headers=headers, items=(Item(method=message.method),), message=message, gone=True, body=sent)
     return Asked(headers=headers, items=methods.items(message), message=message, body=sent)
+
+
+def version(said: object) -> Headers:
+    """Give the version that somebody names without HTTP as its headers would; what is no version names none."""
+    if not isinstance(said, str) or not said.isascii():
+        return Headers([])
+    return Headers([(b"mcp-protocol-version", said.encode("ascii"))])
 
 
 def note(entry: Entry, asked: Asked) -> None:

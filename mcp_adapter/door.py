@@ -13,6 +13,7 @@ from mcp_adapter.cors import Cors
 from mcp_adapter.filter import Filter
 from mcp_adapter.gate import Gate, Ruling, Way
 from mcp_adapter.headers import Headers, RawHeaders, without_token
+from mcp_adapter.judging import judge
 from mcp_adapter.marks import Marks
 from mcp_adapter.outcome import Tap
 from mcp_adapter.params import Params
@@ -93,17 +94,7 @@ class Door:
         return ruling
 
     async def _ask(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
-        if asked.message is None:
-            return await self.gate.judge(entry.token, asked.items, entry.request_id, context)
-        if asked.gone:
-            return _no_method(await self.gate.judge(entry.token, asked.items, entry.request_id, context))
-        claim = self.tasks.claim(asked.message, asked.items)
-        if claim.made:
-            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
-        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id, context))
-        unknown = ruling.way is Way.FORBID and ruling.reason == "method_unknown"
-        # 2026-07-28, "Error Handling": an unknown method is 404. Before, that said that the session has ended.
-        return _no_method(ruling) if unknown and asked.modern else ruling
+        return await judge(self.gate, self.tasks, asked, entry, context)
 
     def _stay(
         self,
@@ -114,11 +105,11 @@ class Door:
         reply: Reply,
         entry: Entry,
     ) -> Stay:
-        async def judge() -> Ruling:
+        async def again() -> Ruling:
             return await self._ask(asked, entry, context)
 
         sift = self._sift(entry, context)
-        return self.staying.beside(asked, ruling, mark, judge=judge, sift=sift, reply=reply, entry=entry)
+        return self.staying.beside(asked, ruling, mark, judge=again, sift=sift, reply=reply, entry=entry)
 
     async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
         """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""
@@ -255,13 +246,6 @@ class Door:
                 entry.session = self.sessions.digest(session)
                 sealed.append((_SESSION, self.sessions.seal(session, _principal(ruling)).encode("latin-1")))
         return sealed
-
-
-def _no_method(ruling: Ruling) -> Ruling:
-    """Say so to whoever was verified; what the ruling was does not matter."""
-    if ruling.way is Way.CHALLENGE or ruling.answer is None or ruling.answer.principal is None:
-        return ruling
-    return replace(ruling, way=Way.NO_METHOD, reason="method_unknown", message="method not found", scopes=())
 
 
 def _remember(entry: Entry, ruling: Ruling) -> None:

@@ -23,6 +23,7 @@ from mcp_adapter.gate import Gate, Ruling, Way
 from mcp_adapter.headers import Headers
 from mcp_adapter.jsonrpc import Kind, Message
 from mcp_adapter.judged import remember
+from mcp_adapter.judging import judge
 from mcp_adapter.owners import Owners
 from mcp_adapter.pdp import Item, Pdp, Unanswered
 from mcp_adapter.principal import SCOPE_KEY
@@ -150,12 +151,9 @@ class Hook:
         entry.http_method = "" if heard.scope is None else str(heard.scope.get("method", ""))
         entry.path = "" if heard.scope is None else str(heard.scope.get("path", ""))
         entry.traceparent = "" if headers is None else headers.text(b"traceparent")
-        asked, message = _asked(heard)
+        asked = _asked(heard)
         reading.note(entry, asked)
-        claim = self._tasks.claim(message, asked.items)
-        if claim.made:
-            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
-        ruling = claim.rule(await self._gate.judge(entry.token, claim.items, entry.request_id))
+        ruling = await judge(self._gate, self._tasks, asked, entry)
         remember(entry, ruling)
         if not ruling:
             raise self._denied(ruling, entry)
@@ -227,7 +225,7 @@ def _headers(scope: Mapping[str, object] | None) -> Headers | None:
     return Headers(raw)
 
 
-def _asked(heard: Heard) -> tuple[Asked, Message]:
+def _asked(heard: Heard) -> Asked:
     """Say what a message asks for, of the very values that the handler will see; raises `Refusal`."""
     arguments = b""
     if isinstance(given := heard.params.get("arguments"), Mapping):
@@ -240,7 +238,8 @@ def _asked(heard: Heard) -> tuple[Asked, Message]:
         raise Refusal(400, INVALID_PARAMS, "`arguments` is not an object")
     kind = Kind.NOTIFICATION if heard.notification else Kind.REQUEST
     message = Message(kind=kind, method=heard.method, params=heard.params, arguments=arguments)
-    return Asked(headers=Headers([]), items=methods.items(message), message=message), message
+    # Without an era: which methods there are is for the SDK to say, which has more of them where a server adds some.
+    return reading.by(message, Headers([]))
 
 
 def _failed(result: object) -> bool | None:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_adapter import asked as reading
-from mcp_adapter import jsonrpc, methods
+from mcp_adapter import jsonrpc
 from mcp_adapter.asked import Asked
 from mcp_adapter.challenge import FORBIDDEN, Challenger, error_body
 from mcp_adapter.filter import Filter
 from mcp_adapter.gate import Gate, Ruling, Way
-from mcp_adapter.headers import Headers
 from mcp_adapter.jsonrpc import Kind, Message
 from mcp_adapter.judged import remember
+from mcp_adapter.judging import judge
 from mcp_adapter.principal import Principal
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_REQUEST, UNANSWERED, Refusal
@@ -53,7 +53,7 @@ class Inward:
                 raise Refusal(503, UNANSWERED, "the audit log cannot be written")
             asked, message = self._read(line, entry)
             mark = self.lasting.streams.mark()
-            ruling = await self._ask(asked, message, entry)
+            ruling = await self._ask(asked, entry)
             remember(entry, ruling)
         except Refusal as refusal:
             entry.outcome = "unanswered" if refusal.code == UNANSWERED else "refused"
@@ -78,7 +78,7 @@ class Inward:
             raise Refusal(400, INVALID_REQUEST, "the message has a carriage return")
         line = unbroken(line)
         message = jsonrpc.read(line)
-        asked = Asked(headers=_version(message), items=methods.items(message), message=message, body=line)
+        asked = reading.by(message, reading.version(_version(message)), line)
         reading.note(entry, asked)
         entry.protocol_version = asked.headers.text(b"mcp-protocol-version")
         if message.kind is Kind.REQUEST and message.id is not None:
@@ -87,13 +87,10 @@ class Inward:
             raise Refusal(400, INVALID_REQUEST, "the server has not asked for this response")
         return asked, message
 
-    async def _ask(self, asked: Asked, message: Message, entry: Entry) -> Ruling:
+    async def _ask(self, asked: Asked, entry: Entry) -> Ruling:
         """Judge, for the first time or again, by the token as it is now."""
         entry.token = self.bearer()
-        claim = self.tasks.claim(message, asked.items)
-        if claim.made:
-            entry.tool = claim.items[-1].tool if len(claim.items) == 1 else ""
-        ruling = claim.rule(await self.gate.judge(entry.token, claim.items, entry.request_id))
+        ruling = await judge(self.gate, self.tasks, asked, entry)
         if not ruling or ruling.answer is None or ruling.answer.principal is None:
             return ruling
         self.caller = self.caller or ruling.answer.principal
@@ -105,10 +102,10 @@ class Inward:
     async def _forward(self, asked: Asked, message: Message, ruling: Ruling, mark: int | None, entry: Entry) -> None:
         if message.kind is Kind.REQUEST and message.id is not None:
 
-            async def judge() -> Ruling:
-                return await self._ask(asked, message, entry)
+            async def again() -> Ruling:
+                return await self._ask(asked, entry)
 
-            vigil = self.lasting.beside(asked, ruling, mark, request_id=message.id, judge=judge, entry=entry)
+            vigil = self.lasting.beside(asked, ruling, mark, request_id=message.id, judge=again, entry=entry)
             call = Call(entry=entry, item=asked.items[0], filtering=self._filter(asked, entry), vigil=vigil)
             self.calls.open(message.id, call)
         else:
@@ -145,15 +142,12 @@ class Inward:
                 pass  # a notification has no answer
 
 
-def _version(message: Message) -> Headers:
-    """Give the version that a message names, as the headers of HTTP would; what is no version names none."""
-    meta = message.params.get("_meta")
-    said = meta.get(_VERSION) if isinstance(meta, dict) else None
+def _version(message: Message) -> object:
+    """Give what a message says of its version: each for itself, but for the handshake."""
     if message.method == "initialize":
-        said = message.params.get("protocolVersion")
-    if not isinstance(said, str) or not said.isascii():
-        return Headers([])
-    return Headers([(b"mcp-protocol-version", said.encode("ascii"))])
+        return message.params.get("protocolVersion")
+    meta = message.params.get("_meta")
+    return meta.get(_VERSION) if isinstance(meta, dict) else None
 
 
 def _who(principal: Principal) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ import pytest
 
 from mcp_adapter.client import SidecarClient
 from mcp_adapter.stdio.lines import TOO_LONG
+from tests.adapter.bench import Said
 from tests.stdio.parts import Pair, call, request, result
 
 
@@ -217,6 +218,28 @@ async def test_the_event_names_the_version_that_the_message_names(pair, message,
     pair.calls.end_all()
     assert pair.audit.last.get("protocol_version") == version
     assert pair.audit.last["outcome"] == "aborted"
+
+
+MODERN = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
+
+
+@pytest.mark.parametrize("method", ["logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list"])
+async def test_a_method_of_the_old_era_is_unknown_in_the_new_one(pair, method):
+    await pair.says(request(method, uri=5, **MODERN))
+    assert (pair.answer["id"], pair.answer["error"]["code"]) == (1, -32601)
+    assert pair.to_server.written == b""
+    assert (pair.audit.last["outcome"], pair.audit.last["reason"]) == ("denied", "method_unknown")
+    pair.token = ""
+    await pair.says(request(method, 2, uri=5, **MODERN))
+    assert pair.answer["error"]["code"] == 40100  # who was not verified does not learn which methods there are
+
+
+@pytest.mark.parametrize(("params", "code"), [({}, 40300), (MODERN, -32601)], ids=["old era", "new era"])
+async def test_a_method_that_nobody_knows_reads_as_over_http(lines, params, code):
+    pair = Pair(Said(allowed=False, reason="method_unknown"), lines)
+    await pair.says(request("tools/execute", **params))
+    assert pair.answer["error"]["code"] == code
+    assert pair.to_server.written == b""
 
 
 async def test_the_token_is_in_no_event(pair):
