@@ -8,9 +8,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import HMACAlgorithm
 
+from authz_sidecar.model import Reason
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.algorithms import ALGORITHMS
+from authz_sidecar.tokens.mint import public_jwks
 from tests.tokens.makers import CANARY, claim_bytes, claims, forge, header_bytes, issuer, key, sign, token
+
+Row = tuple[Callable[[], str], Reason, str]
+"""How a token is made, why it is refused, and what it is."""
 
 
 def good(**changes: Any) -> str:
@@ -85,3 +90,14 @@ def acting(levels: int) -> dict[str, Any]:
 def json_serialization() -> str:
     head, payload, signature = good().split(".")
     return json.dumps({"protected": head, "payload": payload, "signature": signature})
+
+
+def public_key(kind: str) -> bytes:
+    material = issuer().keys.find("rs256-1", "RS256").material
+    assert not isinstance(material, bytes)
+    if kind == "jwk":
+        return json.dumps(public_jwks([key("RS256")])["keys"][0]).encode()
+    if kind == "pem-pkcs1":
+        return material.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
+    encoding = Encoding.DER if kind == "der" else Encoding.PEM
+    return material.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)

@@ -32,8 +32,8 @@ TESTED: Final = {
     "signatures": ("test_signatures",),
     "ring": ("test_ring", "test_remote"),
     "remote": ("test_remote",),
-    "introspection": ("test_introspection",),
-    "introspected": ("test_introspection",),
+    "introspection": ("test_introspection", "test_introspection_memory"),
+    "introspected": ("test_introspection", "test_introspection_memory"),
 }
 """Modules that no token alone can put to the test, and the tests that must notice."""
 _SECONDS: Final = 60

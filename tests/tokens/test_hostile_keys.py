@@ -5,21 +5,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm, HMACAlgorithm, RSAAlgorithm
+from jwt.algorithms import HMACAlgorithm
 
 from authz_sidecar.errors import ConfigError
-from authz_sidecar.model import RawToken, Reason
+from authz_sidecar.model import RawToken
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.issuer import Issuer
-from authz_sidecar.tokens.keys import parse_keys
-from authz_sidecar.tokens.keyset import Key, KeySet
-from authz_sidecar.tokens.mint import public_jwks
+from authz_sidecar.tokens.keyset import Key
 from authz_sidecar.tokens.verifier import JwtVerifier
 from tests.tokens.attacks import NO_START, Attack, refuse
+from tests.tokens.hostile_makers import public_key
+from tests.tokens.hostile_records import BESIDE, RECORDS, jwks
+from tests.tokens.keyfiles import public
 from tests.tokens.makers import (
     DROP,
     ISSUER,
@@ -36,11 +36,8 @@ from tests.tokens.makers import (
     sign,
     token,
 )
+from tests.tokens.reasons import ALGORITHM, CLAIM, FOREIGN, KEY, SIGNATURE, TYPE
 
-MALFORMED, TYPE = Reason.TOKEN_MALFORMED, Reason.TOKEN_TYPE_NOT_ALLOWED
-KEY, SIGNATURE, FOREIGN = Reason.TOKEN_KEY_UNKNOWN, Reason.TOKEN_SIGNATURE_INVALID, Reason.TOKEN_ISSUER_UNKNOWN
-ALGORITHM, AUDIENCE = Reason.TOKEN_ALGORITHM_NOT_ALLOWED, Reason.TOKEN_AUDIENCE_MISMATCH
-EXPIRED, EARLY, CLAIM = Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.TOKEN_CLAIM_MISSING
 STAGING = "https://idp.staging.example"
 
 # --- issuers and their keys
@@ -93,19 +90,6 @@ ISSUERS = [
            make=lambda: forge({"alg": "none"}, claims(iss="https://evil.example"))),
 ]  # fmt: skip
 
-# --- key confusion
-
-
-def public_key(kind: str) -> bytes:
-    material = issuer().keys.find("rs256-1", "RS256").material
-    assert not isinstance(material, bytes)
-    if kind == "jwk":
-        return json.dumps(public_jwks([key("RS256")])["keys"][0]).encode()
-    if kind == "pem-pkcs1":
-        return material.public_bytes(Encoding.PEM, PublicFormat.PKCS1)
-    encoding = Encoding.DER if kind == "der" else Encoding.PEM
-    return material.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
-
 
 def hmac(secret: bytes, **header: Any) -> str:
     """A token that HMAC with this secret made."""
@@ -152,91 +136,6 @@ CONFUSION = [
     Attack(words="a longer hash on a key that is recorded for another", reason=ALGORITHM,
            make=lambda: sign(header_bytes(alg="RS512", kid="rs256-1"), claim_bytes(), key("RS256") | {"alg": "RS512"}),
            issuers=lambda: [issuer(algorithms=frozenset({"RS256", "RS512"}))]),
-]  # fmt: skip
-
-# --- key records
-
-
-def jwks(*records: dict[str, Any]) -> Callable[[], list[Issuer]]:
-    def make() -> list[Issuer]:
-        return [issuer(keys=parse_keys(json.dumps({"keys": records}).encode()))]
-
-    return make
-
-
-def public(algorithm: str, **changes: Any) -> dict[str, Any]:
-    record = public_jwks([key(algorithm)])["keys"][0] | changes
-    return {name: value for name, value in record.items() if value is not DROP}
-
-
-def pem(made: ec.EllipticCurvePublicKey) -> bytes:
-    return made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def weak_rsa(bits: int) -> dict[str, Any]:
-    """Numbers of this length; the key is refused before anybody asks whether they are any good."""
-    modulus = rsa.RSAPublicNumbers(65537, (1 << (bits - 1)) + 1).public_key()
-    return dict(RSAAlgorithm.to_jwk(modulus, as_dict=True)) | {"kid": "weak", "key_ops": ["verify"]}
-
-
-def curve(kind: ec.EllipticCurve, **changes: Any) -> dict[str, Any]:
-    made = ec.generate_private_key(kind).public_key()
-    return dict(ECAlgorithm.to_jwk(made, as_dict=True)) | {"kid": "curve"} | changes
-
-
-BESIDE = public("ES256", kid="beside")
-
-RECORDS = [
-    Attack(words="a key that is for encryption", reason=KEY, issuers=jwks(public("ES256", use="enc"), BESIDE)),
-    Attack(words="a key that only signs", reason=KEY, issuers=jwks(public("ES256", key_ops=["sign"]), BESIDE)),
-    Attack(words="a key whose record names an algorithm for encryption", reason=KEY,
-           issuers=jwks(public("ES256", alg="ECDH-ES"), BESIDE)),
-    Attack(words="a key on a curve that is not supported", reason=KEY,
-           issuers=jwks(public("ES256", crv="P-192"), BESIDE)),
-    Attack(words="a key of a type that is not supported", reason=KEY, issuers=jwks(public("ES256", kty="AKP"), BESIDE)),
-    Attack(words="a key on a longer curve", reason=ALGORITHM,
-           issuers=jwks(curve(ec.SECP384R1(), kid="es256-1"), BESIDE)),
-    Attack(words="a weak RSA key", reason=NO_START, issuers=jwks(weak_rsa(1024), BESIDE)),
-    Attack(words="an RSA key that is a little too short", reason=NO_START, issuers=jwks(weak_rsa(2047), BESIDE)),
-    Attack(words="an RSA key that takes for ever", reason=NO_START, says="larger than",
-           issuers=jwks({"kty": "RSA", "kid": "w", "e": "AQAB", "n": "_" * 20_000}, BESIDE)),
-    Attack(words="a private key", reason=NO_START, issuers=jwks(dict(key("ES256")))),
-    Attack(words="a private key that says d alone", reason=NO_START, issuers=jwks(public("ES256", d="AA"))),
-    Attack(words="a key whose record contradicts itself", reason=NO_START, issuers=jwks(public("ES256", alg="RS256"))),
-    Attack(words="a point that is not on its curve", reason=NO_START, issuers=jwks(public("ES256", y="AA" * 21 + "A"))),
-    Attack(words="a number that is not base64url", reason=NO_START, issuers=jwks(public("ES256", x="+" * 43))),
-    Attack(words="a key without a type", reason=NO_START, issuers=jwks(public("ES256", kty=DROP))),
-    Attack(words="a key without a number", reason=NO_START, issuers=jwks(public("ES256", x=DROP))),
-    Attack(words="a record that is a string", reason=NO_START, issuers=jwks("key")),  # type: ignore[arg-type] # hostile
-    Attack(words="a kid that is a number", reason=NO_START, issuers=jwks(public("ES256", kid=7))),
-    Attack(words="a kid that is empty", reason=NO_START, issuers=jwks(public("ES256", kid=""))),
-    Attack(words="a kid that is too long", reason=NO_START, issuers=jwks(public("ES256", kid="k" * 1025))),
-    Attack(words="a list of key_ops with a number", reason=NO_START,
-           issuers=jwks(public("ES256", key_ops=["verify", 7]))),
-    Attack(words="a PEM key on a curve that is not supported", reason=NO_START,
-           issuers=lambda: [issuer(keys=parse_keys(pem(ec.generate_private_key(ec.SECP256K1()).public_key())))]),
-    Attack(words="no kid, and no keys at all", reason=KEY, make=lambda: sign(header_bytes(kid=DROP), claim_bytes()),
-           issuers=lambda: [issuer(keys=KeySet())]),
-    Attack(words="a kid with a control character", reason=NO_START, issuers=jwks(public("ES256", kid="a\nb"))),
-    Attack(words="key_ops that are a string", reason=NO_START, issuers=jwks(public("ES256", key_ops="verify"))),
-    Attack(words="a mark of development that is a string", reason=NO_START,
-           issuers=jwks(public("ES256", authz_development="yes"))),
-    Attack(words="a short secret", reason=NO_START,
-           issuers=jwks({"kty": "oct", "k": base64url.encode(b"x" * 31).decode()})),
-    Attack(words="a secret that is a public key", reason=NO_START,
-           issuers=jwks({"kty": "oct", "k": base64url.encode(public_key("pem")).decode()})),
-    Attack(words="one kid for two keys", reason=NO_START,
-           issuers=jwks(public("ES256"), public("EdDSA", kid="es256-1"))),
-    Attack(words="an algorithm that does not exist", reason=NO_START,
-           issuers=lambda: [issuer(algorithms=frozenset({"none"}))]),
-    Attack(words="no kid, and two keys fit", reason=KEY,
-           make=lambda: sign(header_bytes(kid=DROP), claim_bytes()),
-           issuers=jwks(public("ES256"), curve(ec.SECP256R1()))),
-    Attack(words="no kid, and no key fits", reason=ALGORITHM,
-           make=lambda: sign(header_bytes(kid=DROP), claim_bytes()), issuers=jwks(public("EdDSA"))),
-    Attack(words="another kid than the only key has", reason=KEY,
-           make=lambda: sign(header_bytes(kid="x"), claim_bytes()),
-           issuers=jwks(public("ES256"))),
 ]  # fmt: skip
 
 # --- signatures with the right key in the wrong form

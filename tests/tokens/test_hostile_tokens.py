@@ -9,8 +9,9 @@ from authz_sidecar.errors import TokenError
 from authz_sidecar.model import RawToken, Reason
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.verifier import JwtVerifier
+from tests.tokens.hostile_claims import CLAIMS
 from tests.tokens.hostile_makers import (
-    acting,
+    Row,
     bad_header,
     confused,
     der_signature,
@@ -27,9 +28,7 @@ from tests.tokens.hostile_makers import (
 from tests.tokens.makers import (
     CANARY,
     DROP,
-    ISSUER,
     NOW,
-    OTHER_SERVER,
     SERVER,
     Clock,
     claim_bytes,
@@ -40,16 +39,8 @@ from tests.tokens.makers import (
     key,
     sign,
     token,
-)  # fmt: skip
-
-MISSING, MALFORMED = Reason.TOKEN_MISSING, Reason.TOKEN_MALFORMED
-TYPE, ALGORITHM = Reason.TOKEN_TYPE_NOT_ALLOWED, Reason.TOKEN_ALGORITHM_NOT_ALLOWED
-KEY, SIGNATURE, FOREIGN = Reason.TOKEN_KEY_UNKNOWN, Reason.TOKEN_SIGNATURE_INVALID, Reason.TOKEN_ISSUER_UNKNOWN
-AUDIENCE, EXPIRED, EARLY = Reason.TOKEN_AUDIENCE_MISMATCH, Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID
-CLAIM, BOUND = Reason.TOKEN_CLAIM_MISSING, Reason.TOKEN_BINDING_MISSING
-
-
-Row = tuple[Callable[[], str], Reason, str]
+)
+from tests.tokens.reasons import ALGORITHM, KEY, MALFORMED, MISSING, SIGNATURE, TYPE
 
 FORM: list[Row] = [
     (lambda: "", MISSING, "nothing at all"),
@@ -181,99 +172,6 @@ KEYS: list[Row] = [
      "a later exp under the old signature"),
     (der_signature, SIGNATURE, "an ECDSA signature in DER"),
 ]  # fmt: skip
-
-CLAIMS: list[Row] = [
-    (lambda: raw_claims(b"{}"), CLAIM, "no claims"),
-    (lambda: raw_claims(b"[]"), MALFORMED, "claims that are a list"),
-    (lambda: raw_claims(b"null"), MALFORMED, "claims that are null"),
-    (lambda: raw_claims(b"\xff\xfe{}"), MALFORMED, "claims that are not UTF-8"),
-    (lambda: raw_claims(b'{"a":' * 17 + b"1" + b"}" * 17), MALFORMED, "deep claims"),
-    (lambda: raw_claims(b'{"a":' * 3000 + b"1" + b"}" * 3000), MALFORMED, "claims that exhaust a recursive parser"),
-    (lambda: with_claim('"sub": "root"'), MALFORMED, "sub twice"),
-    (lambda: with_claim('"Sub": "root"'), MALFORMED, "sub twice in two cases"),
-    (lambda: with_claim('"\\u017fub": "root"'), MALFORMED, "sub twice with a long s"),
-    (lambda: with_claim('"sub\\u0000": "root"'), MALFORMED, "sub with a NUL in the key"),
-    (lambda: with_claim('"x": {"a": 1, "a": 2}'), MALFORMED, "a key twice within a claim"),
-    (lambda: with_claim('"x": "\\ud800"'), MALFORMED, "half a character in a claim"),
-    (lambda: with_claim('"x": Infinity'), MALFORMED, "Infinity in a claim"),
-    (lambda: with_claim('"x": 1e999'), MALFORMED, "a number beyond doubles"),
-    (lambda: with_claim('"x": 1' + "0" * 5000), MALFORMED, "a number of 5,000 digits"),
-    (lambda: good(iss=DROP), CLAIM, "no iss"),
-    (lambda: good(iss=None), MALFORMED, "iss null"),
-    (lambda: good(iss=""), MALFORMED, "iss empty"),
-    (lambda: good(iss=[ISSUER]), MALFORMED, "iss as a list"),
-    (lambda: good(iss=ISSUER + "/"), FOREIGN, "iss with a slash more"),
-    (lambda: good(iss=ISSUER[:-1]), FOREIGN, "the beginning of iss"),
-    (lambda: good(iss=ISSUER.upper()), FOREIGN, "iss in another case"),
-    (lambda: good(iss="https://idp.examp\u217ce"), FOREIGN, "iss with a letter that looks alike"),
-    (lambda: good(iss="https://evil.example"), FOREIGN, "another issuer"),
-    (lambda: good(exp=DROP), CLAIM, "no exp"),
-    (lambda: good(exp=None), MALFORMED, "exp null"),
-    (lambda: good(exp=True), MALFORMED, "exp true"),
-    (lambda: good(exp=str(NOW + 9)), MALFORMED, "exp as a string"),
-    (lambda: good(exp=[NOW + 9]), MALFORMED, "exp as a list"),
-    (lambda: good(exp=-1), MALFORMED, "exp before 1970"),
-    (lambda: good(exp=2**63), MALFORMED, "exp beyond the year 9999"),
-    (lambda: good(exp=(NOW + 300) * 1000), MALFORMED, "exp in milliseconds"),
-    (lambda: with_claim('"nbf": 1e308'), MALFORMED, "nbf as a huge float"),
-    (lambda: good(exp=0), EXPIRED, "exp zero"),
-    (lambda: good(exp=NOW - 3600), EXPIRED, "ended an hour ago"),
-    (lambda: good(exp=NOW - 30), EXPIRED, "ended exactly a leeway ago"),
-    (lambda: good(nbf=NOW + 31), EARLY, "counts after the leeway"),
-    (lambda: good(nbf="0"), MALFORMED, "nbf as a string"),
-    (lambda: good(nbf=False), MALFORMED, "nbf false"),
-    (lambda: good(iat=NOW + 31), EARLY, "issued in the future"),
-    (lambda: good(iat={}), MALFORMED, "iat as an object"),
-    (lambda: good(aud=DROP), CLAIM, "no aud"),
-    (lambda: good(aud=None), MALFORMED, "aud null"),
-    (lambda: good(aud=[]), AUDIENCE, "aud as an empty list"),
-    (lambda: good(aud=""), MALFORMED, "aud empty"),
-    (lambda: good(aud=[SERVER.audience, 7]), MALFORMED, "aud with a number beside the right one"),
-    (lambda: good(aud=[[SERVER.audience]]), MALFORMED, "aud as a list of lists"),
-    (lambda: good(aud={SERVER.audience: 1}), MALFORMED, "aud as an object"),
-    (lambda: good(aud=[f"https://{n}.example" for n in range(64)] + [SERVER.audience]), MALFORMED, "65 audiences"),
-    (lambda: good(aud=OTHER_SERVER.audience), AUDIENCE, "the audience of another server"),
-    (lambda: good(aud=SERVER.audience + "/"), AUDIENCE, "aud with a slash more"),
-    (lambda: good(aud=SERVER.audience[:-1]), AUDIENCE, "the beginning of aud"),
-    (lambda: good(aud=SERVER.audience.upper()), AUDIENCE, "aud in another case"),
-    (lambda: good(aud=SERVER.name), AUDIENCE, "the server's name instead of its audience"),
-    (lambda: good(aud="*"), AUDIENCE, "aud as a star"),
-    (lambda: good(aud=f"{SERVER.audience} https://x.example"), AUDIENCE, "two audiences in one string"),
-    (lambda: good(sub=DROP), CLAIM, "no sub"),
-    (lambda: good(sub=""), MALFORMED, "sub empty"),
-    (lambda: good(sub=None), MALFORMED, "sub null"),
-    (lambda: good(sub=0), MALFORMED, "sub as a number"),
-    (lambda: good(sub=["alice"]), MALFORMED, "sub as a list"),
-    (lambda: good(sub="s" * 1025), MALFORMED, "sub too long"),
-    (lambda: good(sub="alice\nuser:root"), MALFORMED, "sub with a line end"),
-    (lambda: good(sub="alice\x00"), MALFORMED, "sub with a NUL"),
-    (lambda: good(sub="alice\x85"), MALFORMED, "sub with a C1 control"),
-    (lambda: good(sub="\u202eecila"), MALFORMED, "sub that turns the direction of text"),
-    (lambda: good(cnf={"jkt": "x"}), BOUND, "bound to a DPoP key"),
-    (lambda: good(cnf={"x5t#S256": "x"}), BOUND, "bound to a certificate"),
-    (lambda: good(cnf=None), BOUND, "bound to nothing that could be read"),
-    (lambda: good(scope=7), MALFORMED, "scope as a number"),
-    (lambda: good(scope="a\tb"), MALFORMED, "scope with a tab"),
-    (lambda: good(scp=["a b"]), MALFORMED, "a scope with a space in a list"),
-    (lambda: good(scp=[7]), MALFORMED, "a scope that is a number"),
-    (lambda: good(scopes={"a": 1}), MALFORMED, "scopes as an object"),
-    (lambda: good(client_id=7), MALFORMED, "client_id as a number"),
-    (lambda: good(client_id=DROP, azp=""), MALFORMED, "azp empty"),
-    (lambda: good(jti=7), MALFORMED, "jti as a number"),
-    (lambda: good(act="bot"), MALFORMED, "act as a string"),
-    (lambda: good(act=None), MALFORMED, "act null"),
-    (lambda: good(act=["bot"]), MALFORMED, "act as a list"),
-    (lambda: good(act={}), MALFORMED, "act that names nobody"),
-    (lambda: good(act={"client_id": "bot"}), MALFORMED, "act that names a client instead"),
-    (lambda: good(act={"sub": 7}), MALFORMED, "act with a number as sub"),
-    (lambda: good(act={"sub": "bot", "iss": 7}), MALFORMED, "act with a number as iss"),
-    (lambda: good(act={"sub": "bot", "act": "older"}), MALFORMED, "a prior actor as a string"),
-    (lambda: good(act={"sub": "bot", "act": {}}), MALFORMED, "a prior actor that is nobody"),
-    (lambda: good(act={"sub": "bot", "act": {"sub": "a\nb"}}), MALFORMED, "a prior actor with a line end"),
-    (lambda: good(act=acting(9)), MALFORMED, "nine actors"),
-    (lambda: good(act={"sub": ""}), MALFORMED, "act with an empty sub"),
-    (lambda: good(act={"sub": "bot", "iss": "https://evil.example"}), FOREIGN, "an actor of another issuer"),
-]
 
 ROWS = [pytest.param(make, reason, id=words) for make, reason, words in FORM + HEADERS + TYPES + KEYS + CLAIMS]
 

@@ -11,7 +11,7 @@ from authz_sidecar.tokens.introspected import STEPS
 from authz_sidecar.tokens.pages import FetchFailed
 from authz_sidecar.tokens.pages import Outcome as Fetched
 from tests.tokens.makers import DROP, NOW, SERVER
-from tests.tokens.test_introspection import OPAQUE, House, Idp, answer
+from tests.tokens.opaque import OPAQUE, House, Idp, answer
 
 
 async def explain(

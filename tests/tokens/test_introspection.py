@@ -1,8 +1,6 @@
-"""Opaque tokens: what the issuer may answer, what is remembered, and that silence is never a yes."""
+"""Opaque tokens: what the issuer may answer, and that silence is never a yes."""
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,89 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authz_sidecar.errors import IssuerUnavailable, NotReady, TokenError
-from authz_sidecar.model import RawToken, Reason, Server
+from authz_sidecar.model import RawToken, Reason
 from authz_sidecar.tokens.fetch import Web
 from authz_sidecar.tokens.guard import Guard
-from authz_sidecar.tokens.introspection import MOST_QUESTIONS, Introspection, basic
-from authz_sidecar.tokens.pages import FetchFailed, Outcome, Page
-from authz_sidecar.tokens.urls import Url, parse
+from authz_sidecar.tokens.introspection import Introspection, basic
+from authz_sidecar.tokens.pages import FetchFailed, Outcome
+from authz_sidecar.tokens.urls import parse
 from authz_sidecar.tokens.verifier import JwtVerifier
-from tests.tokens.makers import AUDIENCE, DROP, ISSUER, NOW, OTHER_SERVER, SERVER, UNHURRIED, issuer, token
-from tests.tokens.provider import Answer, Request, Time, provider
-
-OPAQUE = "2YotnFZFEjr1zCsicMWpAA"
-URL = parse("https://idp.example/introspect")
-
-
-def answer(**changes: Any) -> dict[str, Any]:
-    usual = {
-        "active": True,
-        "iss": ISSUER,
-        "sub": "alice",
-        "aud": AUDIENCE,
-        "exp": NOW + 300,
-        "client_id": "cli",
-        "scope": "tickets:read tickets:write",
-        "token_type": "Bearer",
-    }
-    return {name: value for name, value in (usual | changes).items() if value is not DROP}
-
-
-class Idp:
-    """A `Post` that a test scripts."""
-
-    def __init__(self, body: object = None) -> None:
-        self.body = answer() if body is None else body
-        self.failure: FetchFailed | None = None
-        self.asked: list[Mapping[str, str]] = []
-        self.gate: asyncio.Event | None = None
-
-    async def post(self, url: Url, form: Mapping[str, str], *, authorization: str) -> Page:
-        assert (url, authorization) == (URL, basic("sidecar", "s3cret"))
-        self.asked.append(form)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        return Page(
-            status=200, headers={}, body=self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-        )
-
-
-class House:
-    def __init__(self, idp: Idp | None = None, *, trusted: bool = False, size: int = 100, **changes: Any) -> None:
-        self.time = Time(NOW)
-        self.idp = idp or Idp()
-        self.told: list[tuple[str, str, str]] = []
-        by = issuer(opaque=True, **changes)
-        self.opaque = Introspection(
-            issuer=by,
-            web=self.idp,
-            url=URL,
-            authorization=basic("sidecar", "s3cret"),
-            trusted=trusted,
-            clock=self.time.clock,
-            monotonic=self.time.monotonic,
-            tell=lambda *news: self.told.append(news),
-            size=size,
-        )
-        self.verifier = JwtVerifier([by], clock=self.time.clock, opaque=self.opaque)
-
-    async def verify(self, text: str = OPAQUE, server: Server = SERVER) -> str:
-        async with asyncio.timeout(10):
-            return (await self.verifier.verify(RawToken(text), server)).subject
-
-    async def reason(self, text: str = OPAQUE, server: Server = SERVER) -> Reason:
-        with pytest.raises(TokenError) as caught:
-            await self.verify(text, server)
-        assert len(text) < 8 or text not in str(caught.value)
-        return caught.value.reason
-
-
-async def settle(until: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not until():  # noqa: ASYNC110 - many different things are waited for
-            await asyncio.sleep(0)
+from tests.tokens.makers import AUDIENCE, DROP, ISSUER, NOW, SERVER, UNHURRIED, issuer, token
+from tests.tokens.opaque import OPAQUE, House, Idp, answer
+from tests.tokens.provider import Answer, Request, provider
 
 
 async def test_the_issuer_says_who_it_is() -> None:
@@ -229,138 +154,6 @@ async def test_without_introspection_an_opaque_token_is_malformed() -> None:
 
 async def test_an_issuer_of_opaque_tokens_needs_no_algorithm() -> None:
     assert await House(algorithms=frozenset()).verify() == "alice"
-
-
-# What is remembered.
-
-
-async def test_an_active_token_is_asked_about_once_a_minute() -> None:
-    house = House()
-    for _ in range(3):
-        assert await house.verify() == "alice"
-    assert len(house.idp.asked) == 1
-    house.time.pass_(59.9)
-    await house.verify()
-    assert len(house.idp.asked) == 1
-    house.time.pass_(0.1)
-    house.idp.body = answer(active=False)
-    assert await house.reason() is Reason.TOKEN_INACTIVE
-
-
-async def test_an_active_token_is_not_remembered_beyond_its_end() -> None:
-    house = House(Idp(answer(exp=NOW + 20)))
-    await house.verify()
-    house.time.pass_(20)
-    house.idp.body = answer(active=False)
-    assert await house.reason() is Reason.TOKEN_INACTIVE
-
-
-async def test_an_inactive_token_is_asked_about_every_ten_seconds() -> None:
-    house = House(Idp(answer(active=False)))
-    for _ in range(3):
-        assert await house.reason() is Reason.TOKEN_INACTIVE
-    assert len(house.idp.asked) == 1
-    house.time.pass_(10)
-    house.idp.body = answer()
-    assert await house.verify() == "alice"
-
-
-async def test_an_active_token_that_is_refused_is_not_asked_about_at_every_question() -> None:
-    house = House(Idp(answer(aud="other", exp=DROP)))
-    for _ in range(3):
-        assert await house.reason() is Reason.TOKEN_CLAIM_MISSING
-    assert len(house.idp.asked) == 1
-
-
-async def test_a_token_for_one_server_does_not_open_another() -> None:
-    house = House()
-    assert await house.verify() == "alice"
-    assert await house.reason(server=OTHER_SERVER) is Reason.TOKEN_AUDIENCE_MISMATCH
-    assert len(house.idp.asked) == 1
-
-
-async def test_a_clock_that_is_set_back_asks_again() -> None:
-    house = House()
-    await house.verify()
-    house.time.now -= 3_600
-    house.time.steady += 61
-    house.idp.body = answer(active=False)
-    assert await house.reason() is Reason.TOKEN_INACTIVE
-
-
-async def test_what_is_remembered_has_ended_when_the_clock_was_set_forward() -> None:
-    house = House(Idp(answer(exp=NOW + 300)))
-    await house.verify()
-    house.time.now += 400  # the other clock, by which answers are remembered, stands as it stood
-    assert await house.reason() is Reason.TOKEN_EXPIRED
-    assert len(house.idp.asked) == 1
-
-
-async def test_forgetting_asks_again() -> None:
-    house = House()
-    await house.verify()
-    house.verifier.forget()
-    await house.verify()
-    assert len(house.idp.asked) == 2
-
-
-async def test_many_askers_of_one_token_ask_once() -> None:
-    house = House()
-    house.idp.gate = asyncio.Event()
-    asking = [asyncio.create_task(house.verify()) for _ in range(50)]
-    await settle(lambda: len(house.idp.asked) == 1)
-    asking[0].cancel()
-    house.idp.gate.set()
-    found = await asyncio.gather(*asking, return_exceptions=True)
-    assert found[1:] == ["alice"] * 49
-    assert len(house.idp.asked) == 1
-
-
-async def test_a_failure_reaches_every_asker() -> None:
-    house = House()
-    house.idp.gate, house.idp.failure = asyncio.Event(), FetchFailed(Outcome.UNREACHABLE, "gone")
-    asking = [asyncio.create_task(house.verify()) for _ in range(3)]
-    await settle(lambda: len(house.idp.asked) == 1)
-    house.idp.gate.set()
-    async with asyncio.timeout(10):
-        found = await asyncio.gather(*asking, return_exceptions=True)
-    assert [isinstance(one, NotReady) for one in found] == [True] * 3
-    assert len(house.idp.asked) == 1
-
-
-async def test_a_failure_is_told_when_every_asker_has_left() -> None:
-    house = House()
-    house.idp.gate, house.idp.failure = asyncio.Event(), FetchFailed(Outcome.UNREACHABLE, "gone")
-    asking = [asyncio.create_task(house.verify()) for _ in range(3)]
-    await settle(lambda: len(house.idp.asked) == 1)
-    for task in asking:
-        task.cancel()
-    left = await asyncio.gather(*asking, return_exceptions=True)
-    assert all(isinstance(one, asyncio.CancelledError) for one in left)
-    assert not house.told
-    house.idp.gate.set()
-    await settle(lambda: bool(house.told))
-
-
-async def test_no_more_questions_are_under_way_than_allowed() -> None:
-    house = House()
-    house.idp.gate = asyncio.Event()
-    asking = [asyncio.create_task(house.verify(f"token-{n}")) for n in range(MOST_QUESTIONS)]
-    await settle(lambda: len(house.idp.asked) == MOST_QUESTIONS)
-    with pytest.raises(IssuerUnavailable):
-        await house.verify("one-more")
-    house.idp.gate.set()
-    assert set(await asyncio.gather(*asking)) == {"alice"}
-
-
-async def test_invented_tokens_do_not_push_genuine_ones_out() -> None:
-    house = House(size=5)
-    await house.verify()
-    house.idp.body = answer(active=False)
-    for n in range(50):
-        assert await house.reason(f"invented-{n}") is Reason.TOKEN_INACTIVE
-    assert (len(house.opaque._active), len(house.opaque._inactive)) == (1, 5)
-    assert await house.verify() == "alice"
 
 
 def test_credentials_are_spelled_as_the_standard_wants() -> None:

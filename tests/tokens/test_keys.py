@@ -1,86 +1,24 @@
 """Key files: what is read, what is left aside, and what is refused with the path and what to do."""
 
-import datetime
 import json
 import os
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.tokens import base64url
 from authz_sidecar.tokens.algorithms import RSA
-from authz_sidecar.tokens.keys import Key, load_keys, load_secret, parse_keys
-from authz_sidecar.tokens.mint import public_jwks
+from authz_sidecar.tokens.keys import load_keys, parse_keys
+from tests.tokens.keyfiles import data, pem, public, small_rsa
 from tests.tokens.makers import DROP, SECRET, UNHURRIED, key
 
 MARK = "authz_development"
-
-
-def public(algorithm: str, **changes: Any) -> dict[str, Any]:
-    record = public_jwks([key(algorithm)])["keys"][0] | changes
-    return {name: value for name, value in record.items() if value is not DROP}
-
-
-def data(*records: object) -> bytes:
-    return json.dumps({"keys": records}).encode()
-
-
-@cache
-def small_rsa(bits: int) -> dict[str, Any]:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-    return dict(RSAAlgorithm.to_jwk(private.public_key(), as_dict=True))
-
-
-@cache
-def pem(kind: str) -> bytes:
-    spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    pkcs8 = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    old = (Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    rsa_key, ec_key = RSAAlgorithm.from_jwk(key("RS256")), ECAlgorithm.from_jwk(key("ES256"))
-    assert isinstance(rsa_key, rsa.RSAPrivateKey)
-    assert isinstance(ec_key, ec.EllipticCurvePrivateKey)
-    match kind:
-        case "rsa":
-            return rsa_key.public_key().public_bytes(*spki)
-        case "rsa-pkcs1":
-            return rsa_key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
-        case "ec":
-            return ec_key.public_key().public_bytes(*spki)
-        case "ed25519":
-            return ed25519.Ed25519PrivateKey.generate().public_key().public_bytes(*spki)
-        case "ed448":
-            return ed448.Ed448PrivateKey.generate().public_key().public_bytes(*spki)
-        case "dsa":
-            return dsa.generate_private_key(1024).public_key().public_bytes(*spki)  # noqa: S505 - it must be refused
-        case "p256k1":
-            return ec.generate_private_key(ec.SECP256K1()).public_key().public_bytes(*spki)
-        case "rsa-1024":
-            return rsa.generate_private_key(public_exponent=65537, key_size=1024).public_key().public_bytes(*spki)  # noqa: S505 - it must be refused
-        case "private":
-            return rsa_key.private_bytes(*pkcs8)
-        case "private-old":
-            return ec_key.private_bytes(*old)
-        case _:
-            return certificate(ec_key)
-
-
-def certificate(private: ec.EllipticCurvePrivateKey) -> bytes:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "idp")])
-    day = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, private.public_key(), 1, day, day + datetime.timedelta(days=1))
-    return builder.sign(private, SHA256()).public_bytes(Encoding.PEM)
 
 
 @pytest.mark.parametrize(
@@ -285,42 +223,6 @@ def test_a_set_says_whether_it_is_for_development() -> None:
 def test_a_key_never_verifies_another_algorithm() -> None:
     (found,) = parse_keys(data(public("ES256"))).keys
     assert not found.verifies("HS256", b"", b"")
-
-
-def test_a_public_key_is_never_a_secret() -> None:
-    (found,) = parse_keys(data(public("RS256"))).keys
-    confused = Key(kid=None, kty="oct", algorithms=frozenset({"HS256"}), material=found.material)
-    assert not confused.verifies("HS256", b"", b"")
-
-
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path, end: bytes) -> None:
-    path = tmp_path / "secret"
-    path.write_bytes(b"s" * 32 + end)
-    (found,) = load_secret(path).keys
-    assert (found.kty, found.algorithms, found.material) == ("oct", {"HS256"}, b"s" * 32)
-
-
-@pytest.mark.parametrize(
-    ("document", "words"),
-    [
-        pytest.param(b"", "0 bytes", id="an empty file"),
-        pytest.param(b"s" * 31 + b"\n", "31 bytes", id="a short secret"),
-        pytest.param(b"s" * 1025, "1025 bytes", id="a long secret"),
-        pytest.param(pem("rsa"), "PEM or JSON", id="a public key"),
-        pytest.param(pem("private"), "PEM or JSON", id="a private key"),
-        pytest.param(data(public("ES256")), "PEM or JSON", id="a JWKS"),
-        pytest.param(None, "cannot be read", id="no file"),
-    ],
-)
-def test_a_wrong_secret_file_is_refused_with_its_path(tmp_path: Path, document: bytes | None, words: str) -> None:
-    path = tmp_path / "secret"
-    if document is not None:
-        path.write_bytes(document)
-    with pytest.raises(ConfigError) as caught:
-        load_secret(path)
-    assert words in str(caught.value)
-    assert str(caught.value).startswith(f"{path}: ")
 
 
 @UNHURRIED
