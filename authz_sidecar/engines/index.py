@@ -19,6 +19,7 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 _SILENCE: Final = Verdict()
+_BREATH: Final = 32  # rows; together they take less than a breath
 _FEW: Final = 100  # places of which a table is made in less time than a question may take
 _REMEMBERED: Final = 200_000  # places in each of the two memories; then it begins anew
 
@@ -163,16 +164,17 @@ class IndexPolicy:
         others: list[int] = []
         large: list[tuple[str, str, str]] = []
         for place, rule in enumerate(rules):
-            breathe()
+            if not place % _BREATH:
+                breathe()
             subject, server, method = rule.subject, rule.server, rule.method
             if subject.prefix or server.prefix or method.prefix:
                 others.append(place)
                 continue
             key = subject.text, server.text, method.text
-            known = literal.get(key)
-            if known is None:
-                literal[key] = place
-            elif isinstance(known, int):
+            known = literal.setdefault(key, place)
+            if known is place:
+                continue  # the first one there, as most are
+            if isinstance(known, int):
                 literal[key] = [known, place]
             else:
                 known.append(place)

@@ -99,15 +99,19 @@ def parse_policy(
 
 
 def parse_rows(
-    rows: Iterable[Row | Rule], places: Columns, found: Findings, whens: Whens | None = None, lints: int | None = None
+    rows: Iterable[Row | list[Rule]],
+    places: Columns,
+    found: Findings,
+    whens: Whens | None = None,
+    lints: int | None = None,
 ) -> tuple[tuple[Rule, ...], tuple[Membership, ...]]:
-    """Turn rows of one or more files, of which some are rules already, into rules and memberships."""
+    """Turn rows of one or more files, of which some are rules already, many at once, into rules and memberships."""
     rules: list[Rule] = []
     memberships: list[Membership] = []
     whens = whens or Whens(NONE, Tools(), found)
     for row in rows:
-        if isinstance(row, Rule):  # as most are
-            rules.append(row)
+        if isinstance(row, list):  # as most are
+            rules += row
             continue
         places[row.file, row.line] = row.columns
         match row.fields[0].text:

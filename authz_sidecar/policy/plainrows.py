@@ -1,19 +1,22 @@
 """Reads the `p` rows that have nothing odd about them, which are most, in a fraction of the time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, make_dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.policy.cells import Columns
-from authz_sidecar.policy.csvrows import Plain, Quick
-from authz_sidecar.policy.names import Misspelt, pattern, subject
+from authz_sidecar.policy.csvrows import Numbered, Plain, Quick, doubtful
+from authz_sidecar.policy.names import Misspelt, check_uri, pattern, subject
+from authz_sidecar.policy.tables import names_uris
 from authz_sidecar.policy.tables import tool as _tool
 from authz_sidecar.rules import Effect, Pattern, Rule
 
-_WHOLE: Final = 6
+_BREATH: Final = 32  # lines; together they take less than a breath
 # Without their memories: here every spelling is met once.
 _pattern: Final = pattern.__wrapped__
 _subject: Final = subject.__wrapped__
+_check_uri: Final = check_uri.__wrapped__
 _EFFECTS: Final = {effect.value: effect for effect in Effect}
 
 
@@ -38,44 +41,46 @@ class LazyColumns(Columns):
 
 # A frozen dataclass sets its fields one by one through `object.__setattr__`, which is most of what a row costs. So a
 # rule is filled in as its twin, and becomes what it is before anybody sees it; `TypeError` if the twins ever differed.
-_Draft: Final[Any] = make_dataclass("_Draft", [(one.name, object) for one in fields(Rule)], slots=True)
+_Blank: Final[Any] = make_dataclass("_Blank", [(one.name, object) for one in fields(Rule)], slots=True, init=False)
 
 
 def plain_rules(file: str) -> Quick[Rule]:
     """Give what makes rules of the lines of a file: what the careful reader would make of them.
 
-    It gives None when a line is no `p` row of six fields, has a condition, or has a problem that is to be reported.
+    It leaves a line alone that is no `p` row of six fields, has a condition, or has a problem that is to be reported.
     Fields are looked up as they stand, blanks included: a policy repeats few of them.
     """
     # Names of a function and not of an object: this is where the time goes.
-    subjects, patterns, methods, effects, draft = _Subjects(), _Patterns(), _Methods(), _Effects(), _Draft
+    subjects, patterns, methods, effects, blank = _Subjects(), _Patterns(), _Methods(), _Effects(), _Blank
 
-    def rule(line: int, text: str, until: float | None) -> Rule | None:
-        parts = text.split(",")
-        if len(parts) != _WHOLE or parts[0] != "p":
-            return None
-        _, who, server, method, tool, effect = parts
-        if "  " in text or text[-1] == " ":
-            text = " ".join(text.split())
-        try:
-            made: Any = draft(
-                subjects[who],
-                patterns[server],
-                patterns[method],
-                methods[method][tool],
-                effects[effect],
-                file,
-                line,
-                text,
-                until,
-                None,
-            )
-        except Misspelt:
-            return None
-        made.__class__ = Rule
-        return cast("Rule", made)
+    def rules(lines: Iterator[Numbered], until: float | None, sure: bool) -> tuple[list[Rule], Numbered | None]:
+        made: list[Any] = []
+        keep = made.append
+        for at, text in lines:
+            try:
+                kind, who, server, method, tool, effect = text.split(",")
+                if kind != "p" or not (sure or not doubtful(text)):
+                    return made, (at, text)
+                rule = blank()
+                rule.subject = subjects[who]
+                rule.server = patterns[server]
+                rule.method, tools = methods[method]
+                rule.tool = tools[tool]
+                rule.effect = effects[effect]
+            except (ValueError, Misspelt):
+                return made, (at, text)
+            rule.source = file
+            rule.line = at
+            rule.text = " ".join(text.split()) if "  " in text or text[-1] == " " else text
+            rule.until = until
+            rule.when = None
+            rule.__class__ = Rule
+            keep(rule)
+            if not at % _BREATH:
+                breathe()
+        return made, None
 
-    return rule
+    return rules
 
 
 class _Subjects(dict[str, Pattern]):
@@ -90,21 +95,37 @@ class _Patterns(dict[str, Pattern]):
         return found
 
 
-class _Methods(dict[str, "_Tools"]):
-    def __missing__(self, part: str) -> "_Tools":
-        found = self[part] = _Tools(part.strip(" "))
+class _Methods(dict[str, "tuple[Pattern, dict[str, Pattern]]"]):
+    """Methods, and what their tools mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tools: Final = _Tools()
+        self._uris: Final = _Uris(self._tools)
+
+    def __missing__(self, part: str) -> "tuple[Pattern, dict[str, Pattern]]":
+        method = part.strip(" ")
+        found = self[part] = _pattern(method), self._uris if names_uris(method) else self._tools
         return found
 
 
 class _Tools(dict[str, Pattern]):
-    """The tools of rows with one method."""
+    def __missing__(self, part: str) -> Pattern:
+        found = self[part] = _tool(part.strip(" "), "", _pattern)
+        return found
 
-    def __init__(self, method: str) -> None:
+
+class _Uris(dict[str, Pattern]):
+    """The tools of methods that name resources; the patterns are the same, but may be refused."""
+
+    def __init__(self, tools: _Tools) -> None:
         super().__init__()
-        self._method: Final = method
+        self._tools: Final = tools
 
     def __missing__(self, part: str) -> Pattern:
-        found = self[part] = _tool(part.strip(" "), self._method, _pattern)
+        found = self._tools[part]
+        _check_uri(found)
+        self[part] = found
         return found
 
 

@@ -81,9 +81,14 @@ def parse_expectations(file: str, data: bytes, places: Columns, found: Findings)
 def tool(text: str, method: str, pattern: Callable[[str], Pattern] = names.pattern) -> Pattern:
     """Read the tool field of a row for this method; URIs must be such that everybody resolves them alike."""
     found = pattern(text)
-    if "://" in text or method.startswith(("resources/", "subscriptions/")):
+    if "://" in text or names_uris(method):
         names.check_uri(found)
     return found
+
+
+def names_uris(method: str) -> bool:
+    """Say whether what this method acts on is a resource."""
+    return method.startswith(("resources/", "subscriptions/"))
 
 
 def _body(
