@@ -26,7 +26,7 @@ from mcp_adapter.judged import remember
 from mcp_adapter.judging import judge
 from mcp_adapter.owners import Owners
 from mcp_adapter.pdp import Item, Pdp, Unanswered
-from mcp_adapter.principal import SCOPE_KEY
+from mcp_adapter.principal import SCOPE_KEY, piped
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
 from mcp_adapter.tasks import Tasks
@@ -129,7 +129,9 @@ class Hook:
         entry.method, entry.protocol_version = heard.method, heard.version
         try:
             asked, ruling = await self._judge(heard, entry)
-            result = await self._proceed(heard, ruling, entry, proceed, sift)
+            # Set for each message by itself, so that it cannot be stale; over HTTP the scope alone counts.
+            with piped(entry.principal if heard.scope is None else None):
+                result = await self._proceed(heard, ruling, entry, proceed, sift)
             if heard.method == "tools/call":
                 self._tasks.remember(_made(result), entry.principal, asked.items[0])
             return result

@@ -1,6 +1,8 @@
 """Who is calling: the verified caller, read from the request's own scope."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -22,13 +24,28 @@ class Principal:
     token_id: str = ""
 
 
+_piped: Final[ContextVar[Principal | None]] = ContextVar("mcp_adapter.piped", default=None)
+
+
+@contextmanager
+def piped(principal: Principal | None) -> Iterator[None]:
+    """Let `current_principal` know the caller of one message that no HTTP request carries, while it is handled."""
+    token = _piped.set(principal)
+    try:
+        yield
+    finally:
+        _piped.reset(token)
+
+
 def current_principal(source: object) -> Principal:
     """Give the verified caller of an MCP SDK context, a request, or an ASGI scope.
 
-    It reads the scope of this very request and never a context variable: on mcp 1.x that holds the first caller of
-    the session, not this one. Raises `LookupError` when nobody was verified.
+    Over HTTP it reads the scope of this very request and never a context variable: on mcp 1.x that holds the first
+    caller of the session, not this one. Raises `LookupError` when nobody was verified.
     """
     scope = _scope(source)
+    if scope is None and (caller := _piped.get()) is not None:
+        return caller
     if scope is None:
         raise LookupError(
             f"no request in `{type(source).__name__}`: pass the tool's `Context`, a request, or an ASGI scope"

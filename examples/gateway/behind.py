@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
-from examples.gateway.verify import Refused, verify
+from examples.gateway.verify import Refused, verify  # in your own project: from verify import Refused, verify
 from mcp_adapter import Principal
 
 Event = MutableMapping[str, Any]

@@ -208,6 +208,19 @@ async def test_over_a_pipe_all_is_denied_unless_a_token_is_configured(sidecar, l
     async with Client(server(guard)) as alice:
         assert (await alice.call_tool("echo", {"text": "hi"})).content[0].text == "hi"
         assert len((await alice.list_tools()).tools) == (5 if observe else 4)
+        assert (await alice.call_tool("whoami", {})).content[0].text == "alice"
+    await guard.close()
+
+
+async def test_over_a_pipe_each_message_has_the_caller_of_its_own_token(sidecar, lines):
+    tokens = ["token-alice"]
+    guard = AuthzServerMiddleware(server="ops", sidecar=sidecar.target, audit=lines, token=lambda: tokens[0])
+    async with Client(server(guard)) as caller_of_a_pipe:
+        for name in ("alice", "root"):
+            tokens[0] = f"token-{name}"
+            assert (await caller_of_a_pipe.call_tool("whoami", {})).content[0].text == name
+    with pytest.raises(LookupError):
+        current_principal(None)
     await guard.close()
 
 

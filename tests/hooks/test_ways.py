@@ -171,21 +171,51 @@ def test_the_middleware_without_a_second_process(home: Home) -> None:
     assert decisions.count('"tool":"delete_all"') >= 1
 
 
-def test_the_gateway(home: Home) -> None:
-    behind = Home(home.path)
-    home.write("my_server.py", PLAIN + "app = mcp.streamable_http_app()\n")
-    gateway = block("The gateway", "toml").replace("127.0.0.1:8080", f"127.0.0.1:{home.port}")
-    gateway = gateway.replace("3001", str(behind.port)).replace(
+@contextmanager
+def gateway(home: Home, behind: Home) -> Iterator[None]:
+    """Run the manual's gateway before a server."""
+    config = block("The gateway", "toml").replace("127.0.0.1:8080", f"127.0.0.1:{home.port}")
+    config = config.replace("3001", str(behind.port)).replace(
         "[sidecar]", f'[listen]\nbind = "127.0.0.1:{home.port}"\n[status]\nbind = "127.0.0.1:{free_port()}"\n[sidecar]'
     )
-    home.write("gateway.toml", gateway)
+    home.write("gateway.toml", config)
     (line,) = re.findall(r"^mcp-authz gateway.*$", MANUAL, re.MULTILINE)
     log = home.path / "gateway.log"
     command = ["bash", "-c", f"cd {home.path} && exec {line}"]
-    with sidecar(home), python(behind, serving(behind)), process(command, log, **home.environment()) as running:
+    with process(command, log, **home.environment()) as running:
         listening(running, home.port, log)
+        yield
+
+
+def test_the_gateway(home: Home) -> None:
+    behind = Home(home.path)
+    home.write("my_server.py", PLAIN + "app = mcp.streamable_http_app()\n")
+    with sidecar(home), python(behind, serving(behind)), gateway(home, behind):
         asyncio.run(visit(home))
         assert asyncio.run(status_without_token(home)) == 401
+
+
+def test_a_server_behind_the_gateway_knows_who_is_calling(home: Home) -> None:
+    behind = Home(home.path)
+    for name in ("behind.py", "verify.py"):
+        text = (ROOT / "examples" / "gateway" / name).read_text()
+        home.write(name, text.replace("from examples.gateway.verify", "from verify"))
+    tool, app = block("Who is calling", "python"), block("Who is calling", "python", 1)
+    app = app.replace("127.0.0.1:8080", f"127.0.0.1:{home.port}").replace("3001", str(behind.port))
+    home.write("my_server.py", PLAIN.split("@mcp")[0] + "from mcp.server.mcpserver import Context\n" + tool + app)
+
+    async def called() -> None:
+        token = home.run("authz-sidecar", "token", "mint", "--sub", "alice")
+        async with (
+            httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=10, trust_env=False) as http,
+            Client(streamable_http_client(home.url, http_client=http)) as client,
+        ):
+            said = await client.call_tool("create_ticket", {"title": "No light"})
+            assert said.content[0].text.startswith("No light, by alice of ")
+
+    with sidecar(home), python(behind, serving(behind)), gateway(home, behind):
+        asyncio.run(called())
+        assert asyncio.run(status_without_token(behind)) == 403
 
 
 def test_the_wrapper(home: Home) -> None:
