@@ -10,6 +10,7 @@ from authz_sidecar.ports import Known
 from authz_sidecar.rules import Condition
 
 CEL = Cel()
+CALL = {"amount": 50, "currency": "EUR", "to": ["a@x.ch", "b@x.ch"], "deep": {"a": {"b": [1, 2, 3]}}, "none": None}
 NOW = 1_772_355_600.0
 """2026-03-01T09:00:00Z, a Sunday."""
 

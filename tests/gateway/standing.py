@@ -15,6 +15,9 @@ import uvicorn
 from mcp_adapter.gateway.front import Front
 from tests.adapter.fake_sidecar import FakeSidecar
 
+STREAM = [(b"content-type", b"text/event-stream")]
+STATUS = '[status]\nbind = "127.0.0.1:0"\n'
+
 
 class Web(uvicorn.Server):
     """A web server that says when it is up."""

@@ -2,14 +2,10 @@
 
 import asyncio
 import json
-import socket
 
-import httpx2
 import pytest
 
-from tests.gateway.standing import Recording, asking, call, config, events, gateway, running
-
-STREAM = [(b"content-type", b"text/event-stream")]
+from tests.gateway.standing import Recording, asking, call, config, events, gateway
 
 
 async def test_the_server_gets_the_very_bytes_that_were_judged(tmp_path, sidecar, table, server, upstream):
@@ -162,189 +158,6 @@ async def test_errors_of_the_server_itself_pass(tmp_path, sidecar, server, upstr
     assert (answer.status_code, answer.content) == (404, server.body)
 
 
-async def test_a_stream_arrives_piece_by_piece_with_its_comments(tmp_path, sidecar, server, upstream):
-    go = asyncio.Queue()
-
-    async def answering(send):
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM})
-        while (piece := await go.get()) is not None:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    server.answering = answering
-    async with (
-        gateway(config(tmp_path, sidecar, upstream)) as front,
-        asking(front) as http,
-        http.stream("POST", "/mcp", content=call()) as answer,
-    ):
-        pieces = answer.aiter_raw()
-        for piece in (b": ping\n\n", b"data: {}\n\n", b": ping\n\n"):
-            go.put_nowait(piece)
-            async with asyncio.timeout(10):
-                assert await anext(pieces) == piece  # it is here before the next one was made
-        go.put_nowait(None)
-        assert [piece async for piece in pieces] == []
-
-
-async def test_a_client_that_goes_away_ends_the_request_to_the_server(tmp_path, sidecar, server, upstream):
-    async def answering(send):
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM})
-        await send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
-        await asyncio.Event().wait()
-
-    server.answering = answering
-    async with gateway(config(tmp_path, sidecar, upstream)) as front, asking(front) as http:
-        async with http.stream("POST", "/mcp", content=call()) as answer:
-            assert await anext(answer.aiter_raw()) == b": hello\n\n"
-        async with asyncio.timeout(10):
-            await server.gone.wait()
-    assert events(tmp_path)[-1]["outcome"] == "aborted"
-
-
-async def test_a_client_that_goes_away_before_the_answer_begins_ends_it_too(tmp_path, sidecar, server, upstream):
-    asked = asyncio.Event()
-
-    async def answering(send):
-        asked.set()
-        await asyncio.Event().wait()
-
-    server.answering = answering
-    async with gateway(config(tmp_path, sidecar, upstream)) as front, asking(front) as http:
-        request = asyncio.create_task(http.post("/mcp", content=call()))
-        async with asyncio.timeout(10):
-            await asked.wait()
-            request.cancel()
-            await server.gone.wait()
-    event = events(tmp_path)[-1]
-    assert (event["outcome"], event["status"], event["detail"]) == ("aborted", 0, "the client went away")
-
-
-async def test_a_client_that_does_not_read_holds_the_server_back(tmp_path, sidecar, server, upstream):
-    sent, block = 0, b"x" * 65_536
-
-    async def answering(send):
-        nonlocal sent
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM})
-        while sent < 1_000 * len(block):
-            await send({"type": "http.response.body", "body": b"data: " + block + b"\n\n", "more_body": True})
-            sent += len(block)
-
-    server.answering = answering
-    async with gateway(config(tmp_path, sidecar, upstream)) as front:
-        host, port = front.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as raw:
-            raw.setblocking(False)
-            body = call()
-            head = (
-                f"POST /mcp HTTP/1.1\r\nhost: gateway.example\r\nauthorization: Bearer token-alice\r\n"
-                f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-            )
-            await asyncio.get_running_loop().sock_sendall(raw, head.encode() + body)
-            before = -1
-            async with asyncio.timeout(30):
-                while before != sent or not sent:  # until it stands still
-                    before = sent
-                    for _ in range(200):
-                        await asyncio.sleep(0)
-                    await asyncio.wait({asyncio.create_task(server.gone.wait())}, timeout=0.3)
-            assert 0 < sent < 16 * 1024 * 1024  # what sockets hold; the other 48 MB were never made
-
-
-async def test_an_answer_that_is_cut_off_is_not_taken_for_whole(tmp_path, sidecar):
-    async def cut(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n5\r\n: hi\n\r\n"
-        )
-        await writer.drain()
-        writer.close()
-
-    listener = await asyncio.start_server(cut, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with listener, gateway(config(tmp_path, sidecar, url)) as front, asking(front) as http:
-        with pytest.raises(httpx2.RemoteProtocolError):
-            await http.post("/mcp", content=call())
-    event = events(tmp_path)[-1]
-    assert event["outcome"] == "aborted"
-    assert event["detail"].startswith("upstream: RemoteProtocolError")
-
-
-async def test_a_server_that_talks_no_http_is_a_bad_gateway(tmp_path, sidecar):
-    async def nonsense(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"220 mail.example ESMTP\r\n")
-        await writer.drain()
-        writer.close()
-
-    listener = await asyncio.start_server(nonsense, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with listener, gateway(config(tmp_path, sidecar, url)) as front, asking(front) as http:
-        answer = await http.post("/mcp", content=call())
-    assert (answer.status_code, answer.json()["error"]["message"]) == (502, "the server broke off")
-
-
-async def test_a_server_that_is_slow_to_answer_is_given_up(tmp_path, sidecar, server, upstream):
-    async def answering(send):
-        await asyncio.Event().wait()
-
-    server.answering = answering
-    path = config(tmp_path, sidecar, upstream, server="answer_timeout_seconds = 0.2")
-    async with gateway(path) as front, asking(front) as http:
-        answer = await http.post("/mcp", content=call())
-        async with asyncio.timeout(10):
-            await server.gone.wait()
-        assert front.up() == {"ops": True}
-    assert (answer.status_code, answer.json()["error"]["code"]) == (504, 50400)
-
-
-async def test_a_server_that_stops_in_the_middle_of_an_answer_is_given_up(tmp_path, sidecar, server, upstream):
-    async def answering(send):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
-        await asyncio.Event().wait()
-
-    server.answering = answering
-    path = config(tmp_path, sidecar, upstream, server="answer_timeout_seconds = 0.2")
-    async with gateway(path) as front, asking(front) as http:
-        with pytest.raises(httpx2.RemoteProtocolError):
-            await http.post("/mcp", content=call())
-    assert events(tmp_path)[-1]["detail"] == "upstream: silent for 0.2 s"
-
-
-async def test_a_server_that_is_down_is_left_alone_after_some_failures(tmp_path, sidecar, server):
-    async with running(server) as url:
-        pass
-    path = config(tmp_path, sidecar, url, server="[servers.health]\nfailures = 2\npause_seconds = 1_000")
-    async with gateway(path) as front, asking(front) as http:
-        answers = [await http.post("/mcp", content=call()) for _ in range(3)]
-        assert front.up() == {"ops": False}
-    assert [answer.status_code for answer in answers] == [502, 502, 503]
-    assert [answer.json()["error"]["code"] for answer in answers] == [50200, 50200, 50310]
-    assert int(answers[2].headers["retry-after"]) > 900
-
-
-async def test_a_server_that_returns_is_asked_again(tmp_path, sidecar, server):
-    async with running(server) as url:
-        pass
-    path = config(tmp_path, sidecar, url, server="[servers.health]\nfailures = 1\npause_seconds = 0.001")
-    async with gateway(path) as front, asking(front) as http:
-        assert (await http.post("/mcp", content=call())).status_code == 502
-        port = int(url.rpartition(":")[2])
-        listener = await asyncio.start_server(_ok, "127.0.0.1", port)
-        async with listener, asyncio.timeout(10):
-            while (await http.post("/mcp", content=call())).status_code != 200:
-                pass
-
-
-async def _ok(reader, writer):
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
-    )
-    await writer.drain()
-    writer.close()
-
-
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
@@ -374,26 +187,6 @@ async def test_a_websocket_is_closed(tmp_path, sidecar, upstream):
     async with gateway(config(tmp_path, sidecar, upstream)) as front:
         await front.app({"type": "websocket"}, None, send)
     assert said == [{"type": "websocket.close", "code": 1008}]
-
-
-async def test_streams_end_cleanly_when_the_gateway_stops(tmp_path, sidecar, server, upstream):
-    async def answering(send):
-        await send({"type": "http.response.start", "status": 200, "headers": STREAM})
-        await send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
-        await asyncio.Event().wait()
-
-    server.answering = answering
-    async with (
-        gateway(config(tmp_path, sidecar, upstream)) as front,
-        asking(front) as http,
-        http.stream("POST", "/mcp", content=call()) as answer,
-    ):
-        pieces = answer.aiter_raw()
-        assert await anext(pieces) == b": hello\n\n"
-        stopping = asyncio.create_task(front.stop())
-        async with asyncio.timeout(10):
-            assert [piece async for piece in pieces] == []  # whole: a client that asks again loses nothing
-            await stopping
 
 
 def test_the_recording_server_ignores_what_is_no_request():

@@ -23,6 +23,9 @@ from authz_sidecar.ports import CompiledPolicy, Policy
 from authz_sidecar.rules import Condition, Rules, ScopeHierarchy, ScopeRow, Verdict
 from authz_sidecar.testing.cases import pattern, rows
 
+A = "allow"
+D = "deny"
+CALL = "tools/call"
 OPS = Server(name="ops", audience="https://ops.example/mcp", methods=frozenset({"acme/report"}))
 
 
