@@ -3,12 +3,13 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from authz_sidecar.app.authplaces import database, folder, key_directory
 from authz_sidecar.app.revocations import shared
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError, NotReady
 from authz_sidecar.oauth import keyring as ring
+from authz_sidecar.oauth import places
 from authz_sidecar.oauth.clientkeys import PublishedKeys
 from authz_sidecar.oauth.documents import DocumentClients, DocumentUnavailable, Fetched
 from authz_sidecar.oauth.flow_assertion import IdentityProvider, Keys
@@ -28,7 +29,6 @@ from authz_sidecar.tokens.revocation_share import SharedStore, StoreUnreachable
 _KEYS_FOR = 300.0
 _KEYS_AGAIN = 10.0
 _DOCUMENT_LARGEST = 65_536
-_FILE = "sqlite:///"
 
 
 def settings(config: Config) -> Settings:
@@ -70,26 +70,20 @@ def _resources(config: Config) -> tuple[Resource, ...]:
     return tuple(Resource(uri=one.audience, name=one.name, scopes=every) for one in config.servers)
 
 
-def folder(config: Config) -> Path:
-    """Name the directory of what belongs to the authorization server."""
-    return config.state / "oauth"
-
-
-def key_directory(config: Config) -> Path:
-    """Name the directory of the signing keys."""
-    return config.at(config.oauth.keys) if config.oauth.keys else folder(config) / "keys"
-
-
 def prepare(config: Config) -> None:
-    """Make the directory, readable by us alone, and the first key; raises `ConfigError`."""
+    """Make the directories, and the first key, ours alone; raises `ConfigError` for what others could write."""
     try:
         for directory in (config.state, folder(config)):  # each by itself: `parents` would make them by the umask
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder(config).chmod(0o700)
     except OSError as error:
         raise ConfigError(f"{folder(config)}: {error.strerror}") from None
     keys, given = key_directory(config), config.oauth
+    for directory in (config.state, folder(config), keys):
+        places.check(directory)
+    # What the operator named may be a directory of others, too; this one is ours alone.
+    places.shut(folder(config))
     ring.ensure(keys, algorithm=given.algorithm, now=time.time(), development=given.development)
+    places.check(keys / places.KEYS, secret=True)
 
 
 def keyring(config: Config) -> ring.Keyring:
@@ -105,10 +99,7 @@ def store(config: Config) -> Store:
         password = None if secret is None else secret.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{secret}: cannot read the password of the database") from None
-    url = given.database or f"sqlite:///{folder(config) / 'oauth.db'}"
-    if url.startswith(_FILE):
-        url = f"{_FILE}{config.at(url.removeprefix(_FILE))}"
-    return Store(url, password=password)
+    return Store(database(config), password=password)
 
 
 def targets(config: Config) -> dict[str, "RemoteRevokes | SharedRevokes"]:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from authz_sidecar.app import checkup_issuers, checkup_places, translate
+from authz_sidecar.app import checkup_issuers, checkup_oauth, checkup_places, translate
 from authz_sidecar.app.examine import examine
 from authz_sidecar.app.finding import Finding, fail, ok, warn
 from authz_sidecar.config import Config
@@ -24,6 +24,7 @@ async def checkup(config: Config, clock: Clock) -> tuple[Finding, ...]:
         *checkup_places.sockets(config),
         *checkup_places.state(config),
         *checkup_places.log(config),
+        *checkup_oauth.look(config),
     )
 
 

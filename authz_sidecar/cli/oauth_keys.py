@@ -24,12 +24,12 @@ def key() -> None:
 def generate(config_path: Path, algorithm: str | None, json_: bool) -> int:
     """Make the first key; `oauth serve` does it, too, where there is none."""
     from authz_sidecar import configfile
-    from authz_sidecar.app import authparts
+    from authz_sidecar.app import authplaces
     from authz_sidecar.oauth import keyring
 
     config = configfile.load(config_path)
     kid = keyring.generate(
-        authparts.key_directory(config),
+        authplaces.key_directory(config),
         algorithm=algorithm or config.oauth.algorithm,
         now=time.time(),
         development=config.oauth.development,
@@ -58,12 +58,12 @@ def rotate(config_path: Path, algorithm: str | None, ahead_seconds: int, json_: 
     A running server reads the new key at its next token.
     """
     from authz_sidecar import configfile
-    from authz_sidecar.app import authparts
+    from authz_sidecar.app import authplaces
     from authz_sidecar.oauth import keyring
 
     config = configfile.load(config_path)
     kid = keyring.rotate(
-        authparts.key_directory(config),
+        authplaces.key_directory(config),
         algorithm=algorithm,
         now=time.time(),
         ahead=ahead_seconds,

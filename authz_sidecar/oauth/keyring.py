@@ -20,6 +20,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from authz_sidecar import strictjson
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.oauth.places import KEYS
 from authz_sidecar.ports import Clock
 
 ALGORITHMS: Final = ("ES256", "RS256", "EdDSA")
@@ -48,7 +49,7 @@ class Keyring:
 
     def __init__(self, directory: Path, *, clock: Clock) -> None:
         """Read the keys; raises `ConfigError` when there are none."""
-        self._path = directory / "signing-keys.json"
+        self._path = directory / KEYS
         self._clock = clock
         self._seen: tuple[int, int] = (0, 0)
         self._keys: list[Jwk] = []
@@ -140,7 +141,7 @@ class Keyring:
 
 def generate(directory: Path, *, algorithm: str, now: float, development: bool = False) -> str:
     """Make the first key, and give its `kid`; raises `ConfigError` when there is one."""
-    path = directory / "signing-keys.json"
+    path = directory / KEYS
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(path):
         if path.exists():
@@ -152,7 +153,7 @@ def generate(directory: Path, *, algorithm: str, now: float, development: bool =
 
 def ensure(directory: Path, *, algorithm: str, now: float, development: bool = False) -> None:
     """Make the first key where there is none; of several servers that start at once, one makes it."""
-    path = directory / "signing-keys.json"
+    path = directory / KEYS
     if not path.exists():
         try:
             generate(directory, algorithm=algorithm, now=now, development=development)
@@ -167,7 +168,7 @@ def rotate(directory: Path, *, algorithm: str | None, now: float, ahead: float, 
     It is published at once, so that whoever keeps our keys for a while has it in time. Keys that are over go away.
     Raises `ConfigError`.
     """
-    path = directory / "signing-keys.json"
+    path = directory / KEYS
     with _alone(path):
         return _rotate(path, algorithm=algorithm, now=now, ahead=ahead, overlap=overlap)
 

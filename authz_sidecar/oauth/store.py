@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.oauth import places
 
 _WRITES: Final = "authz_writes"
 _BUSY_SECONDS: Final = 10
@@ -55,12 +56,13 @@ class Store:
         """Bring the tables up to date; raises `ConfigError` when the database cannot be used."""
         try:
             if self.sqlite and self._url.database:
-                # Made by us first, so that at no moment anybody else may read it.
-                await asyncio.to_thread(Path(self._url.database).touch, mode=0o600)
+                await asyncio.to_thread(_begin_alone, Path(self._url.database))
             async with self._writer.begin() as connection:
                 if not self.sqlite:
                     await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 await connection.run_sync(_upgrade)
+            if self.sqlite and self._url.database:
+                await asyncio.to_thread(_shut, Path(self._url.database))
         except CommandError as error:
             raise ConfigError(f"`oauth.database`: was written by a newer version of authz-sidecar: {error}") from None
         except (SQLAlchemyError, OSError) as error:
@@ -100,6 +102,19 @@ def _engine(url: URL) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _begin_alone(database: Path) -> None:
+    """Make the file first, so that at no moment anybody else may read it."""
+    for path in places.of_database(database):
+        places.check(path)
+    database.touch(mode=0o600)
+
+
+def _shut(database: Path) -> None:
+    """Shut what others could read, now that it is known to be a database of ours."""
+    for path in places.of_database(database):
+        places.shut(path)
 
 
 def _prepare(connection: Any, _: object) -> None:  # what the driver gives has no type of its own
