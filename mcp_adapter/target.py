@@ -52,7 +52,9 @@ class Target:
         if found.st_uid not in (geteuid(), 0):
             raise Unanswered(Fault.UNAVAILABLE, f"{self.folder}: belongs to user {found.st_uid}, not to us or root")
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise Unanswered(Fault.UNAVAILABLE, f"{self.folder}: others may write there; run `chmod 700` on it")
+            # Closing `/tmp` would stop everybody who lives there.
+            what = "use a directory of its own" if found.st_mode & stat.S_ISVTX else "run `chmod 700` on it"
+            raise Unanswered(Fault.UNAVAILABLE, f"{self.folder}: others may write there; {what}")
 
 
 def _is_loopback(host: str) -> bool:

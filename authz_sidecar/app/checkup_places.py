@@ -11,7 +11,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from authz_sidecar.app.finding import Finding, fail, ok, warn
+from authz_sidecar.app.state import check_own
 from authz_sidecar.config import Config
+from authz_sidecar.errors import ConfigError
+from authz_sidecar.server.unixsocket import to_close
 
 _DAY: Final = 86_400
 _SOON_DAYS: Final = 14
@@ -70,7 +73,9 @@ def _socket(path: Path) -> list[Finding]:
     if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & _OTHERS:
         mode = stat.S_IMODE(folder.st_mode)
         said = f"{path.parent} has mode {mode:04o} and the owner {folder.st_uid}, expected 0700 and {os.geteuid()}"
-        return [fail(about, said, f"run `chmod 0700 {path.parent}`, or run this as the sidecar's user")]
+        ours = stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.geteuid()
+        what = to_close(path.parent) if ours else "name a directory of the sidecar's own"
+        return [fail(about, said, f"{what}, or run this as the sidecar's user")]
     if path.exists() and path.stat().st_mode & 0o177:
         return [warn(about, f"{path} has mode {stat.S_IMODE(path.stat().st_mode):04o}", f"run `chmod 600 {path}`")]
     return [ok(about, f"{path.parent} is ours alone")]
@@ -89,6 +94,11 @@ def state(config: Config) -> list[Finding]:
         said = f"{path} belongs to user {found.st_uid} with mode {stat.S_IMODE(found.st_mode):04o}"
         return [fail("state", said, f"others could write a policy there; look at it, then `chmod 0700 {path}`")]
     if found.st_mode & _OTHERS:
+        try:
+            check_own(path)
+        except ConfigError as error:
+            said, _, what = str(error).partition("; ")
+            return [fail("state", said, what)]
         return [warn("state", f"{path} can be read by others", f"run `chmod 0700 {path}`")]
     return [ok("state", f"{path} is ours alone")]
 

@@ -77,7 +77,9 @@ def _unix(socket: Path) -> str:
     if found.st_uid not in (os.geteuid(), 0):
         raise ConfigError(f"{folder}: belongs to user {found.st_uid}, not to us or root; no token is sent there")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(f"{folder}: others may write there, so no token is sent there; run `chmod 700 {folder}`")
+        shared = found.st_mode & stat.S_ISVTX  # closing `/tmp` would stop everybody who lives there
+        what = "use a socket in a directory of its own" if shared else f"run `chmod 700 {folder}`"
+        raise ConfigError(f"{folder}: others may write there, so no token is sent there; {what}")
     return f"unix:{quote(str(socket.absolute()))}"
 
 

@@ -84,8 +84,18 @@ def _private_directory(directory: Path) -> None:
     if found.st_mode & _OTHERS:
         raise ConfigError(
             f"the socket directory `{directory}` has mode {stat.S_IMODE(found.st_mode):04o}, expected 0700: "
-            f"run `chmod 0700 {directory}`"
+            f"{to_close(directory)}"
         )
+
+
+def to_close(directory: Path) -> str:
+    """Say what to do about a directory that is open to others; raises `OSError`.
+
+    Whoever closes `/run` or `/tmp` stops others who live there, so that is advised for sockets' own directories alone.
+    """
+    if all(entry.suffix in (".sock", ".lock") for entry in directory.iterdir()):
+        return f"run `chmod 0700 {directory}`"
+    return f"others live there too, so use a directory of its own, for example `{directory / 'authz'}`"
 
 
 def _locked(lock: Path, path: Path) -> int:

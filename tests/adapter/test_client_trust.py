@@ -24,6 +24,9 @@ async def test_a_directory_where_others_may_write_is_not_trusted(sidecar, run_di
     run_dir.chmod(0o770)
     with pytest.raises(Unanswered, match="chmod 700"):
         await asker.check("token-alice", Item(method="ping"), **ASK)
+    run_dir.chmod(0o1777)
+    with pytest.raises(Unanswered, match="others may write there; use a directory of its own"):
+        await asker.check("token-alice", Item(method="ping"), **ASK)
     run_dir.chmod(0o700)
     assert await asker.check("token-alice", Item(method="ping"), **ASK)
     await asker.close()

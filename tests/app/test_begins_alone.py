@@ -48,7 +48,7 @@ async def test_a_state_directory_that_others_can_write_is_refused(home: House, m
 
 async def test_a_state_directory_that_is_none_is_refused(home: House) -> None:
     (home.home / "var").write_text("x")
-    assert await refused(home) == f"`state_dir` {home.home}/var: File exists"
+    assert await refused(home) == f"`state_dir` {home.home}/var: is not a directory"
 
 
 async def test_a_second_sidecar_on_the_same_state_is_refused(home: House) -> None:

@@ -134,6 +134,15 @@ def test_the_state_directory_is_looked_at(tmp_path: Path, mode: int | None, heal
     assert [one.health for one in places.state(config(tmp_path))] == [health]
 
 
+def test_nobody_is_told_to_close_a_directory_that_others_live_in(tmp_path: Path) -> None:
+    (tmp_path / "var" / "spool").mkdir(parents=True)
+    (tmp_path / "var").chmod(0o755)
+    (found,) = places.state(config(tmp_path))
+    assert (found.health, "holds `spool`" in found.sentence) == ("fail", True), found
+    (one, _) = places.sockets(config(tmp_path, listen={"socket": "var/authz.sock"}, admin={"socket": "var/admin.sock"}))
+    assert (one.health, "chmod" in str(one)) == ("fail", False), one
+
+
 def test_a_state_directory_below_a_file_fails(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert [one.health for one in places.state(config(tmp_path, state_dir="file/var"))] == ["fail"]

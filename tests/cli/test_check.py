@@ -103,6 +103,9 @@ def test_no_token_goes_where_others_could_put_a_socket(run: Run, alice: Path, tm
     said = run("check", "tools/call", "x", "--token-file", alice, "--target", f"unix:{tmp_path}/open/authz.sock")
     assert said.code == 2
     assert f"run `chmod 700 {tmp_path}/open`" in said.err
+    (tmp_path / "open").chmod(0o1777)
+    said = run("check", "tools/call", "x", "--token-file", alice, "--target", f"unix:{tmp_path}/open/authz.sock")
+    assert "use a socket in a directory of its own" in said.err
 
 
 def test_a_configuration_with_tls_alone_is_told(run: Run, home: Path) -> None:

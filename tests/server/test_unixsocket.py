@@ -36,6 +36,12 @@ def test_a_directory_that_others_may_enter_is_refused_with_what_to_do(short: Pat
         UnixSocket.take(short / "run" / "a.sock")
 
 
+def test_nobody_is_told_to_close_a_directory_that_others_live_in(short: Path) -> None:
+    (short / "run" / "others").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"expected 0700: others live there too, so use .* `.*/run/authz`$"):
+        UnixSocket.take(short / "run" / "a.sock")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 def test_a_directory_of_another_user_is_refused(short: Path) -> None:
     (short / "run").mkdir(mode=0o700)
