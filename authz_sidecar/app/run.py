@@ -153,6 +153,7 @@ class Sidecar:
             engine=engine.name,
             servers=tuple(servers.values()),
             development=self._development,
+            shadow=self._shadow.store if self._shadow else None,
             troubles=self._known.problems,
         )
         self._grpc = GrpcServer(

@@ -104,9 +104,14 @@ class Desk:
         engine: str,
         servers: tuple[Server, ...],
         development: tuple[str, ...],
+        shadow: PolicyStore | None = None,
         troubles: Callable[[], tuple[Problem, ...]] = tuple,
     ) -> None:
-        """Take the store, what tells each revocation epoch and what is wrong elsewhere, and what never changes."""
+        """Take the store, what tells each revocation epoch and what is wrong elsewhere, and what never changes.
+
+        `shadow` is the store of the policy that is tried out.
+        """
+        self._shadow = shadow
         self._troubles = troubles
         self._store = store
         self._epochs = epochs
@@ -135,6 +140,20 @@ class Desk:
             warnings=now.warnings + self._troubles(),
             development_issuers=self._development,
             confirmation_needed=now.confirmation_needed,
+            shadow=self._tried_out(),
+        )
+
+    def _tried_out(self) -> reports.ShadowReport | None:
+        if self._shadow is None:
+            return None
+        now = self._shadow.status
+        return reports.ShadowReport(
+            revision=now.revision or "",
+            loaded_at=now.loaded_at,
+            rules=now.rules,
+            memberships=now.memberships,
+            stale=now.stale,
+            problems=now.problems,
         )
 
     async def reload(self, confirm: bool) -> reports.ReloadReport:

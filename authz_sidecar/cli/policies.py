@@ -62,12 +62,15 @@ def status(config_path: Path, json_: bool) -> int:
         complain(_located(problem))
     for warning in found.warnings:
         warn(_located(warning))
+    for problem in found.shadow.problems:  # which touches nobody
+        warn(f"shadow {_located(problem)}")
     state = "[yellow]stale: the files on disk are not in force[/]" if found.stale else "[green]live[/]"
     say(f"policy    {state if found.ready else '[red]none loaded[/]'}")
     if found.confirmation_needed:
         say("          [yellow]an edit waits: `authz-sidecar policy reload --confirm`[/]")
     rows = [
         *_in_force(found),
+        *_tried_out(found),
         *(("server", f"{server.name}  {_mode(server.mode)}  {server.audience}") for server in found.servers),
         *(("issuer", f"{name} is for development only") for name in found.development_issuers),
         ("sidecar", f"{found.version}, since {moment(found.started_at.seconds)}"),
@@ -108,6 +111,18 @@ def _in_force(found: Any) -> list[tuple[str, str]]:
         ("loaded", f"{moment(found.policy_loaded_at.seconds)}, from {found.policy_origin}"),
         ("rows", f"{found.rules} rules, {found.memberships} memberships, engine {found.engine}"),
     ]
+
+
+def _tried_out(found: Any) -> list[tuple[str, str]]:
+    """Tell about the policy beside it that is never enforced, if there is one."""
+    if not found.HasField("shadow"):
+        return []
+    tried = found.shadow
+    if not tried.policy_revision:
+        return [("shadow", "none loaded")]
+    rows = f"{tried.rules} rules, {tried.memberships} memberships"
+    since = f"{moment(tried.policy_loaded_at.seconds)}" + (", not the files on disk" if tried.stale else "")
+    return [("shadow", f"{short(tried.policy_revision)}  {rows}, loaded {since}")]
 
 
 def _mode(mode: Any) -> str:

@@ -21,6 +21,18 @@ class News:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowReport:
+    """The policy that is tried out; fields as in the wire contract, the time in seconds since the epoch."""
+
+    revision: str = ""
+    loaded_at: float | None = None
+    rules: int = 0
+    memberships: int = 0
+    stale: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The state of the sidecar; fields as in the wire contract, times in seconds since the epoch."""
 
@@ -39,6 +51,7 @@ class StatusReport:
     warnings: tuple[Problem, ...] = ()
     development_issuers: tuple[str, ...] = ()
     confirmation_needed: bool = False
+    shadow: ShadowReport | None = None
 
 
 class Outcome(StrEnum):

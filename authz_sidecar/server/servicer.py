@@ -13,7 +13,7 @@ from authz_sidecar.server import codec
 from authz_sidecar.server.codec import Limits
 from authz_sidecar.server.explaining import Explains, to_asking, to_explanation
 from authz_sidecar.server.faults import Faults, Meter
-from authz_sidecar.server.reports import Admin, PolicyNews, Revoking
+from authz_sidecar.server.reports import Admin, PolicyNews, Revoking, ShadowReport
 from authz_sidecar.server.revocations import MOST_LISTED, to_message, to_order
 from authz_sidecar.server.stream import MORE, Interleave
 from authz_sidecar.wire import authz_pb2 as pb
@@ -121,6 +121,8 @@ class AdminServicer(rpc.AdminServiceServicer):
         )
         if report.loaded_at is not None:
             response.policy_loaded_at.CopyFrom(codec.timestamp(report.loaded_at))
+        if report.shadow is not None:
+            response.shadow.CopyFrom(_shadow(report.shadow))
         return response
 
     async def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
@@ -149,6 +151,19 @@ class AdminServicer(rpc.AdminServiceServicer):
         return pb.ListRevocationsResponse(
             revocations=map(to_message, report.kept), epoch=report.epoch, total=report.total, stale=report.stale
         )
+
+
+def _shadow(report: ShadowReport) -> pb.ShadowStatus:
+    found = pb.ShadowStatus(
+        policy_revision=report.revision,
+        rules=report.rules,
+        memberships=report.memberships,
+        stale=report.stale,
+        problems=_problems(report.problems),
+    )
+    if report.loaded_at is not None:
+        found.policy_loaded_at.CopyFrom(codec.timestamp(report.loaded_at))
+    return found
 
 
 def _problems(problems: Iterable[Problem]) -> list[pb.Problem]:

@@ -258,7 +258,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "started_at", "ready", "policy_revision", "policy_loaded_at", "policy_origin", "rules", "memberships", "engine", "stale", "problems", "warnings", "servers", "development_issuers", "confirmation_needed")
+    __slots__ = ("version", "started_at", "ready", "policy_revision", "policy_loaded_at", "policy_origin", "rules", "memberships", "engine", "stale", "problems", "warnings", "servers", "development_issuers", "confirmation_needed", "shadow")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
@@ -274,6 +274,7 @@ class GetStatusResponse(_message.Message):
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     DEVELOPMENT_ISSUERS_FIELD_NUMBER: _ClassVar[int]
     CONFIRMATION_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     version: str
     started_at: _timestamp_pb2.Timestamp
     ready: bool
@@ -289,7 +290,24 @@ class GetStatusResponse(_message.Message):
     servers: _containers.RepeatedCompositeFieldContainer[ServerStatus]
     development_issuers: _containers.RepeatedScalarFieldContainer[str]
     confirmation_needed: bool
-    def __init__(self, version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready: _Optional[bool] = ..., policy_revision: _Optional[str] = ..., policy_loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_origin: _Optional[str] = ..., rules: _Optional[int] = ..., memberships: _Optional[int] = ..., engine: _Optional[str] = ..., stale: _Optional[bool] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., servers: _Optional[_Iterable[_Union[ServerStatus, _Mapping]]] = ..., development_issuers: _Optional[_Iterable[str]] = ..., confirmation_needed: _Optional[bool] = ...) -> None: ...
+    shadow: ShadowStatus
+    def __init__(self, version: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready: _Optional[bool] = ..., policy_revision: _Optional[str] = ..., policy_loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., policy_origin: _Optional[str] = ..., rules: _Optional[int] = ..., memberships: _Optional[int] = ..., engine: _Optional[str] = ..., stale: _Optional[bool] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., servers: _Optional[_Iterable[_Union[ServerStatus, _Mapping]]] = ..., development_issuers: _Optional[_Iterable[str]] = ..., confirmation_needed: _Optional[bool] = ..., shadow: _Optional[_Union[ShadowStatus, _Mapping]] = ...) -> None: ...
+
+class ShadowStatus(_message.Message):
+    __slots__ = ("policy_revision", "policy_loaded_at", "rules", "memberships", "stale", "problems")
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_LOADED_AT_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    MEMBERSHIPS_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    policy_revision: str
+    policy_loaded_at: _timestamp_pb2.Timestamp
+    rules: int
+    memberships: int
+    stale: bool
+    problems: _containers.RepeatedCompositeFieldContainer[Problem]
+    def __init__(self, policy_revision: _Optional[str] = ..., policy_loaded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rules: _Optional[int] = ..., memberships: _Optional[int] = ..., stale: _Optional[bool] = ..., problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ...) -> None: ...
 
 class ServerStatus(_message.Message):
     __slots__ = ("name", "audience", "mode")

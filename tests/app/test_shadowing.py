@@ -3,11 +3,16 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import grpc
+import grpc.aio
 import httpx
 import pytest
 import structlog
 
+from authz_sidecar.wire import authz_pb2 as pb
+from authz_sidecar.wire import authz_pb2_grpc as rpc
 from tests.app.running import POLICY, House, ask, house, running, until
 
 
@@ -72,6 +77,38 @@ async def test_edits_are_followed_also_those_that_lose_most_and_refused_ones_kee
             assert (await ask(stub, home.token(), "echo")).allowed
     assert decisions(home)[0]["shadow"]["reason"] == "no_matching_rule"  # type: ignore[index]
     assert any("policy.csv:1:1: unknown row kind `q`" in line.get("problem", "") for line in said)
+
+
+async def status(home: House) -> pb.GetStatusResponse:
+    async with grpc.aio.insecure_channel(f"unix:{home.socket.with_name('admin.sock')}") as channel:
+        stub: Any = rpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        found: pb.GetStatusResponse = await stub.GetStatus(pb.GetStatusRequest(), timeout=10)
+        return found
+
+
+async def test_the_status_tells_what_is_tried_out_and_what_is_wrong_with_an_edit_of_it(
+    home: House, tried: Path
+) -> None:
+    edit(tried, "p, role:user, ops, tools/call, other, allow\ng, user:alice, role:user\n")
+    async with running(home):
+        await until(lambda: reloads(home) == ["applied"])
+        found = await status(home)
+        assert found.shadow.policy_revision.startswith("sha256:")
+        assert found.shadow.policy_revision != found.policy_revision
+        assert (found.shadow.rules, found.shadow.memberships, found.shadow.stale) == (1, 1, False)
+        assert found.shadow.policy_loaded_at.seconds >= found.started_at.seconds
+        edit(tried, "q\n")
+        await until(lambda: reloads(home) == ["applied", "refused"])
+        edited = await status(home)
+        assert (edited.shadow.stale, edited.stale, edited.ready) == (True, False, True)
+        assert edited.shadow.policy_revision == found.shadow.policy_revision
+        assert [problem.line for problem in edited.shadow.problems] == [1]
+
+
+async def test_the_status_has_no_shadow_where_none_is_configured(home: House) -> None:
+    home.configure(issuers=home.issuer())
+    async with running(home):
+        assert not (await status(home)).HasField("shadow")
 
 
 async def test_a_policy_to_try_out_that_is_missing_stops_nothing(home: House) -> None:

@@ -15,7 +15,7 @@ from authz_sidecar.revocation import Kept, Receipt, Revocation
 from authz_sidecar.rules import ANY, Effect, Membership, Pattern, Rule
 from authz_sidecar.server.explaining import Asking, Looked, Why
 from authz_sidecar.server.lifecycle import GrpcServer
-from authz_sidecar.server.reports import News, Outcome, ReloadReport, RevocationsReport, StatusReport
+from authz_sidecar.server.reports import News, Outcome, ReloadReport, RevocationsReport, ShadowReport, StatusReport
 from authz_sidecar.server.revocations import Order
 
 REVISION = Revision("sha256:" + "a" * 64)
@@ -105,6 +105,7 @@ class FakeAdmin:
 
     def __init__(self) -> None:
         self.confirmed: list[bool] = []
+        self.shadow: ShadowReport | None = None
 
     async def status(self) -> StatusReport:
         return StatusReport(
@@ -122,6 +123,7 @@ class FakeAdmin:
             problems=(self.problem,),
             development_issuers=("dev",),
             confirmation_needed=True,
+            shadow=self.shadow,
         )
 
     async def reload(self, confirm: bool) -> ReloadReport:

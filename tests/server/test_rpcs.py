@@ -10,7 +10,7 @@ import pytest
 from authz_sidecar.errors import BadRequest, EngineError, LedgerFull, NotReady
 from authz_sidecar.model import Mode
 from authz_sidecar.server.listen import Tcp
-from authz_sidecar.server.reports import News
+from authz_sidecar.server.reports import News, ShadowReport
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire.authz_pb2_grpc import AdminServiceStub, AuthorizationServiceStub
 from tests.server.fakes import REVISION, Running, running
@@ -197,6 +197,19 @@ async def test_admin_tells_the_status(serving: Running) -> None:
     assert (got.stale, got.confirmation_needed, list(got.development_issuers)) == (True, True, ["dev"])
     assert got.started_at.seconds == 1_700_000_000
     assert got.policy_loaded_at.seconds == 1_700_000_001
+
+
+async def test_admin_tells_of_the_policy_that_is_tried_out(serving: Running) -> None:
+    stub = AdminServiceStub(serving.admin_channel)
+    assert not (await stub.GetStatus(pb.GetStatusRequest(), timeout=5)).HasField("shadow")
+    serving.admin.shadow = ShadowReport(stale=True, problems=(serving.admin.problem,))
+    got = (await stub.GetStatus(pb.GetStatusRequest(), timeout=5)).shadow
+    assert (got.policy_revision, got.stale, got.problems[0].code) == ("", True, "unknown-effect")
+    assert not got.HasField("policy_loaded_at")
+    serving.admin.shadow = ShadowReport(revision="sha256:next", loaded_at=1_700_000_002.0, rules=4, memberships=1)
+    got = (await stub.GetStatus(pb.GetStatusRequest(), timeout=5)).shadow
+    assert (got.policy_revision, got.rules, got.memberships, got.stale) == ("sha256:next", 4, 1, False)
+    assert got.policy_loaded_at.seconds == 1_700_000_002
 
 
 async def test_admin_reloads_and_a_refused_edit_is_an_answer(serving: Running) -> None:

@@ -341,7 +341,7 @@ func (x ReloadPolicyResponse_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReloadPolicyResponse_Outcome.Descriptor instead.
 func (ReloadPolicyResponse_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{17, 0}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // One question.
@@ -1390,8 +1390,10 @@ type GetStatusResponse struct {
 	DevelopmentIssuers []string `protobuf:"bytes,14,rep,name=development_issuers,json=developmentIssuers,proto3" json:"development_issuers,omitempty"`
 	// True when an edit waits for `policy reload --confirm`.
 	ConfirmationNeeded bool `protobuf:"varint,15,opt,name=confirmation_needed,json=confirmationNeeded,proto3" json:"confirmation_needed,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// The policy that is tried out beside the one in force. Absent when none is configured.
+	Shadow        *ShadowStatus `protobuf:"bytes,16,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -1529,6 +1531,104 @@ func (x *GetStatusResponse) GetConfirmationNeeded() bool {
 	return false
 }
 
+func (x *GetStatusResponse) GetShadow() *ShadowStatus {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+// A policy that is tried out beside the one in force, and never enforced.
+type ShadowStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its revision. Empty until one could be loaded.
+	PolicyRevision string `protobuf:"bytes,1,opt,name=policy_revision,json=policyRevision,proto3" json:"policy_revision,omitempty"`
+	// When it was loaded.
+	PolicyLoadedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=policy_loaded_at,json=policyLoadedAt,proto3" json:"policy_loaded_at,omitempty"`
+	// Its allow and deny rows.
+	Rules uint32 `protobuf:"varint,3,opt,name=rules,proto3" json:"rules,omitempty"`
+	// Its membership rows.
+	Memberships uint32 `protobuf:"varint,4,opt,name=memberships,proto3" json:"memberships,omitempty"`
+	// True while the files on disk are not what is tried out.
+	Stale bool `protobuf:"varint,5,opt,name=stale,proto3" json:"stale,omitempty"`
+	// What is wrong with the files on disk. Empty when not stale.
+	Problems      []*Problem `protobuf:"bytes,6,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShadowStatus) Reset() {
+	*x = ShadowStatus{}
+	mi := &file_authz_v1_authz_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShadowStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShadowStatus) ProtoMessage() {}
+
+func (x *ShadowStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_authz_v1_authz_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShadowStatus.ProtoReflect.Descriptor instead.
+func (*ShadowStatus) Descriptor() ([]byte, []int) {
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ShadowStatus) GetPolicyRevision() string {
+	if x != nil {
+		return x.PolicyRevision
+	}
+	return ""
+}
+
+func (x *ShadowStatus) GetPolicyLoadedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PolicyLoadedAt
+	}
+	return nil
+}
+
+func (x *ShadowStatus) GetRules() uint32 {
+	if x != nil {
+		return x.Rules
+	}
+	return 0
+}
+
+func (x *ShadowStatus) GetMemberships() uint32 {
+	if x != nil {
+		return x.Memberships
+	}
+	return 0
+}
+
+func (x *ShadowStatus) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+func (x *ShadowStatus) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
 // One configured server.
 type ServerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1544,7 +1644,7 @@ type ServerStatus struct {
 
 func (x *ServerStatus) Reset() {
 	*x = ServerStatus{}
-	mi := &file_authz_v1_authz_proto_msgTypes[14]
+	mi := &file_authz_v1_authz_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1656,7 @@ func (x *ServerStatus) String() string {
 func (*ServerStatus) ProtoMessage() {}
 
 func (x *ServerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[14]
+	mi := &file_authz_v1_authz_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1669,7 @@ func (x *ServerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerStatus.ProtoReflect.Descriptor instead.
 func (*ServerStatus) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{14}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ServerStatus) GetName() string {
@@ -1612,7 +1712,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_authz_v1_authz_proto_msgTypes[15]
+	mi := &file_authz_v1_authz_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1724,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[15]
+	mi := &file_authz_v1_authz_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1737,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{15}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Problem) GetFile() string {
@@ -1686,7 +1786,7 @@ type ReloadPolicyRequest struct {
 
 func (x *ReloadPolicyRequest) Reset() {
 	*x = ReloadPolicyRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[16]
+	mi := &file_authz_v1_authz_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1798,7 @@ func (x *ReloadPolicyRequest) String() string {
 func (*ReloadPolicyRequest) ProtoMessage() {}
 
 func (x *ReloadPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[16]
+	mi := &file_authz_v1_authz_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1811,7 @@ func (x *ReloadPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadPolicyRequest.ProtoReflect.Descriptor instead.
 func (*ReloadPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{16}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReloadPolicyRequest) GetConfirm() bool {
@@ -1738,7 +1838,7 @@ type ReloadPolicyResponse struct {
 
 func (x *ReloadPolicyResponse) Reset() {
 	*x = ReloadPolicyResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[17]
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1850,7 @@ func (x *ReloadPolicyResponse) String() string {
 func (*ReloadPolicyResponse) ProtoMessage() {}
 
 func (x *ReloadPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[17]
+	mi := &file_authz_v1_authz_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1863,7 @@ func (x *ReloadPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReloadPolicyResponse.ProtoReflect.Descriptor instead.
 func (*ReloadPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{17}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReloadPolicyResponse) GetOutcome() ReloadPolicyResponse_Outcome {
@@ -1820,7 +1920,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1832,7 +1932,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[18]
+	mi := &file_authz_v1_authz_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1845,7 +1945,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{18}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExplainRequest) GetWho() isExplainRequest_Who {
@@ -1939,7 +2039,7 @@ type Caller struct {
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2051,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[19]
+	mi := &file_authz_v1_authz_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2064,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{19}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Caller) GetSubjects() []string {
@@ -2016,7 +2116,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2028,7 +2128,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[20]
+	mi := &file_authz_v1_authz_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2141,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{20}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ExplainResponse) GetAllowed() bool {
@@ -2148,7 +2248,7 @@ type HeldName struct {
 
 func (x *HeldName) Reset() {
 	*x = HeldName{}
-	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2260,7 @@ func (x *HeldName) String() string {
 func (*HeldName) ProtoMessage() {}
 
 func (x *HeldName) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[21]
+	mi := &file_authz_v1_authz_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2273,7 @@ func (x *HeldName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldName.ProtoReflect.Descriptor instead.
 func (*HeldName) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{21}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HeldName) GetName() string {
@@ -2209,7 +2309,7 @@ type MembershipRow struct {
 
 func (x *MembershipRow) Reset() {
 	*x = MembershipRow{}
-	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	mi := &file_authz_v1_authz_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2321,7 @@ func (x *MembershipRow) String() string {
 func (*MembershipRow) ProtoMessage() {}
 
 func (x *MembershipRow) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[22]
+	mi := &file_authz_v1_authz_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2334,7 @@ func (x *MembershipRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembershipRow.ProtoReflect.Descriptor instead.
 func (*MembershipRow) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{22}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MembershipRow) GetSource() string {
@@ -2289,7 +2389,7 @@ type ConsideredRow struct {
 
 func (x *ConsideredRow) Reset() {
 	*x = ConsideredRow{}
-	mi := &file_authz_v1_authz_proto_msgTypes[23]
+	mi := &file_authz_v1_authz_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2401,7 @@ func (x *ConsideredRow) String() string {
 func (*ConsideredRow) ProtoMessage() {}
 
 func (x *ConsideredRow) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[23]
+	mi := &file_authz_v1_authz_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2414,7 @@ func (x *ConsideredRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsideredRow.ProtoReflect.Descriptor instead.
 func (*ConsideredRow) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{23}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ConsideredRow) GetRow() *RuleRef {
@@ -2360,7 +2460,7 @@ type Miss struct {
 
 func (x *Miss) Reset() {
 	*x = Miss{}
-	mi := &file_authz_v1_authz_proto_msgTypes[24]
+	mi := &file_authz_v1_authz_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2472,7 @@ func (x *Miss) String() string {
 func (*Miss) ProtoMessage() {}
 
 func (x *Miss) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[24]
+	mi := &file_authz_v1_authz_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2485,7 @@ func (x *Miss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Miss.ProtoReflect.Descriptor instead.
 func (*Miss) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{24}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Miss) GetMissing() string {
@@ -2438,7 +2538,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[25]
+	mi := &file_authz_v1_authz_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2450,7 +2550,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[25]
+	mi := &file_authz_v1_authz_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2463,7 +2563,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{25}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RevokeRequest) GetIssuer() string {
@@ -2600,7 +2700,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[26]
+	mi := &file_authz_v1_authz_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2712,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[26]
+	mi := &file_authz_v1_authz_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2725,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{26}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RevokeResponse) GetEpoch() uint64 {
@@ -2676,7 +2776,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_authz_v1_authz_proto_msgTypes[27]
+	mi := &file_authz_v1_authz_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2688,7 +2788,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[27]
+	mi := &file_authz_v1_authz_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2701,7 +2801,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{27}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Revocation) GetEpoch() uint64 {
@@ -2780,7 +2880,7 @@ type ListRevocationsRequest struct {
 
 func (x *ListRevocationsRequest) Reset() {
 	*x = ListRevocationsRequest{}
-	mi := &file_authz_v1_authz_proto_msgTypes[28]
+	mi := &file_authz_v1_authz_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +2892,7 @@ func (x *ListRevocationsRequest) String() string {
 func (*ListRevocationsRequest) ProtoMessage() {}
 
 func (x *ListRevocationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[28]
+	mi := &file_authz_v1_authz_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +2905,7 @@ func (x *ListRevocationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevocationsRequest.ProtoReflect.Descriptor instead.
 func (*ListRevocationsRequest) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{28}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListRevocationsRequest) GetAfterEpoch() uint64 {
@@ -2839,7 +2939,7 @@ type ListRevocationsResponse struct {
 
 func (x *ListRevocationsResponse) Reset() {
 	*x = ListRevocationsResponse{}
-	mi := &file_authz_v1_authz_proto_msgTypes[29]
+	mi := &file_authz_v1_authz_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2851,7 +2951,7 @@ func (x *ListRevocationsResponse) String() string {
 func (*ListRevocationsResponse) ProtoMessage() {}
 
 func (x *ListRevocationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_authz_v1_authz_proto_msgTypes[29]
+	mi := &file_authz_v1_authz_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2864,7 +2964,7 @@ func (x *ListRevocationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRevocationsResponse.ProtoReflect.Descriptor instead.
 func (*ListRevocationsResponse) Descriptor() ([]byte, []int) {
-	return file_authz_v1_authz_proto_rawDescGZIP(), []int{29}
+	return file_authz_v1_authz_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListRevocationsResponse) GetRevocations() []*Revocation {
@@ -2982,7 +3082,7 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\x0fpolicy_revision\x18\x01 \x01(\tR\x0epolicyRevision\x12)\n" +
 	"\x10revocation_epoch\x18\x02 \x01(\x04R\x0frevocationEpoch\x12\x14\n" +
 	"\x05stale\x18\x03 \x01(\bR\x05stale\"\x12\n" +
-	"\x10GetStatusRequest\"\xea\x04\n" +
+	"\x10GetStatusRequest\"\x9a\x05\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x129\n" +
 	"\n" +
@@ -3000,7 +3100,15 @@ const file_authz_v1_authz_proto_rawDesc = "" +
 	"\bwarnings\x18\f \x03(\v2\x11.authz.v1.ProblemR\bwarnings\x120\n" +
 	"\aservers\x18\r \x03(\v2\x16.authz.v1.ServerStatusR\aservers\x12/\n" +
 	"\x13development_issuers\x18\x0e \x03(\tR\x12developmentIssuers\x12/\n" +
-	"\x13confirmation_needed\x18\x0f \x01(\bR\x12confirmationNeeded\"b\n" +
+	"\x13confirmation_needed\x18\x0f \x01(\bR\x12confirmationNeeded\x12.\n" +
+	"\x06shadow\x18\x10 \x01(\v2\x16.authz.v1.ShadowStatusR\x06shadow\"\xfa\x01\n" +
+	"\fShadowStatus\x12'\n" +
+	"\x0fpolicy_revision\x18\x01 \x01(\tR\x0epolicyRevision\x12D\n" +
+	"\x10policy_loaded_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x0epolicyLoadedAt\x12\x14\n" +
+	"\x05rules\x18\x03 \x01(\rR\x05rules\x12 \n" +
+	"\vmemberships\x18\x04 \x01(\rR\vmemberships\x12\x14\n" +
+	"\x05stale\x18\x05 \x01(\bR\x05stale\x12-\n" +
+	"\bproblems\x18\x06 \x03(\v2\x11.authz.v1.ProblemR\bproblems\"b\n" +
 	"\fServerStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\baudience\x18\x02 \x01(\tR\baudience\x12\"\n" +
@@ -3175,7 +3283,7 @@ func file_authz_v1_authz_proto_rawDescGZIP() []byte {
 }
 
 var file_authz_v1_authz_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_authz_v1_authz_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_authz_v1_authz_proto_goTypes = []any{
 	(Reason)(0),                       // 0: authz.v1.Reason
 	(Mode)(0),                         // 1: authz.v1.Mode
@@ -3195,96 +3303,100 @@ var file_authz_v1_authz_proto_goTypes = []any{
 	(*WatchPolicyResponse)(nil),       // 15: authz.v1.WatchPolicyResponse
 	(*GetStatusRequest)(nil),          // 16: authz.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),         // 17: authz.v1.GetStatusResponse
-	(*ServerStatus)(nil),              // 18: authz.v1.ServerStatus
-	(*Problem)(nil),                   // 19: authz.v1.Problem
-	(*ReloadPolicyRequest)(nil),       // 20: authz.v1.ReloadPolicyRequest
-	(*ReloadPolicyResponse)(nil),      // 21: authz.v1.ReloadPolicyResponse
-	(*ExplainRequest)(nil),            // 22: authz.v1.ExplainRequest
-	(*Caller)(nil),                    // 23: authz.v1.Caller
-	(*ExplainResponse)(nil),           // 24: authz.v1.ExplainResponse
-	(*HeldName)(nil),                  // 25: authz.v1.HeldName
-	(*MembershipRow)(nil),             // 26: authz.v1.MembershipRow
-	(*ConsideredRow)(nil),             // 27: authz.v1.ConsideredRow
-	(*Miss)(nil),                      // 28: authz.v1.Miss
-	(*RevokeRequest)(nil),             // 29: authz.v1.RevokeRequest
-	(*RevokeResponse)(nil),            // 30: authz.v1.RevokeResponse
-	(*Revocation)(nil),                // 31: authz.v1.Revocation
-	(*ListRevocationsRequest)(nil),    // 32: authz.v1.ListRevocationsRequest
-	(*ListRevocationsResponse)(nil),   // 33: authz.v1.ListRevocationsResponse
-	nil,                               // 34: authz.v1.CheckRequest.ContextEntry
-	nil,                               // 35: authz.v1.CheckBatchRequest.ContextEntry
-	nil,                               // 36: authz.v1.ExplainRequest.ContextEntry
-	(*timestamppb.Timestamp)(nil),     // 37: google.protobuf.Timestamp
+	(*ShadowStatus)(nil),              // 18: authz.v1.ShadowStatus
+	(*ServerStatus)(nil),              // 19: authz.v1.ServerStatus
+	(*Problem)(nil),                   // 20: authz.v1.Problem
+	(*ReloadPolicyRequest)(nil),       // 21: authz.v1.ReloadPolicyRequest
+	(*ReloadPolicyResponse)(nil),      // 22: authz.v1.ReloadPolicyResponse
+	(*ExplainRequest)(nil),            // 23: authz.v1.ExplainRequest
+	(*Caller)(nil),                    // 24: authz.v1.Caller
+	(*ExplainResponse)(nil),           // 25: authz.v1.ExplainResponse
+	(*HeldName)(nil),                  // 26: authz.v1.HeldName
+	(*MembershipRow)(nil),             // 27: authz.v1.MembershipRow
+	(*ConsideredRow)(nil),             // 28: authz.v1.ConsideredRow
+	(*Miss)(nil),                      // 29: authz.v1.Miss
+	(*RevokeRequest)(nil),             // 30: authz.v1.RevokeRequest
+	(*RevokeResponse)(nil),            // 31: authz.v1.RevokeResponse
+	(*Revocation)(nil),                // 32: authz.v1.Revocation
+	(*ListRevocationsRequest)(nil),    // 33: authz.v1.ListRevocationsRequest
+	(*ListRevocationsResponse)(nil),   // 34: authz.v1.ListRevocationsResponse
+	nil,                               // 35: authz.v1.CheckRequest.ContextEntry
+	nil,                               // 36: authz.v1.CheckBatchRequest.ContextEntry
+	nil,                               // 37: authz.v1.ExplainRequest.ContextEntry
+	(*timestamppb.Timestamp)(nil),     // 38: google.protobuf.Timestamp
 }
 var file_authz_v1_authz_proto_depIdxs = []int32{
-	34, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
+	35, // 0: authz.v1.CheckRequest.context:type_name -> authz.v1.CheckRequest.ContextEntry
 	0,  // 1: authz.v1.CheckResponse.reason:type_name -> authz.v1.Reason
 	6,  // 2: authz.v1.CheckResponse.principal:type_name -> authz.v1.Principal
 	7,  // 3: authz.v1.CheckResponse.rules:type_name -> authz.v1.RuleRef
-	37, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	38, // 4: authz.v1.CheckResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 5: authz.v1.CheckResponse.mode:type_name -> authz.v1.Mode
 	9,  // 6: authz.v1.CheckBatchRequest.items:type_name -> authz.v1.CheckBatchItem
-	35, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
+	36, // 7: authz.v1.CheckBatchRequest.context:type_name -> authz.v1.CheckBatchRequest.ContextEntry
 	5,  // 8: authz.v1.CheckBatchResponse.results:type_name -> authz.v1.CheckResponse
 	6,  // 9: authz.v1.CheckBatchResponse.principal:type_name -> authz.v1.Principal
-	37, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
+	38, // 10: authz.v1.CheckBatchResponse.token_expires_at:type_name -> google.protobuf.Timestamp
 	1,  // 11: authz.v1.CheckBatchResponse.mode:type_name -> authz.v1.Mode
 	4,  // 12: authz.v1.CheckStreamRequest.check:type_name -> authz.v1.CheckRequest
 	4,  // 13: authz.v1.CheckStreamRequest.more:type_name -> authz.v1.CheckRequest
 	5,  // 14: authz.v1.CheckStreamResponse.check:type_name -> authz.v1.CheckResponse
 	13, // 15: authz.v1.CheckStreamResponse.error:type_name -> authz.v1.StreamError
 	12, // 16: authz.v1.CheckStreamResponse.more:type_name -> authz.v1.CheckStreamResponse
-	37, // 17: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
-	37, // 18: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
-	19, // 19: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
-	19, // 20: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
-	18, // 21: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
-	1,  // 22: authz.v1.ServerStatus.mode:type_name -> authz.v1.Mode
-	3,  // 23: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
-	19, // 24: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
-	19, // 25: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
-	23, // 26: authz.v1.ExplainRequest.caller:type_name -> authz.v1.Caller
-	36, // 27: authz.v1.ExplainRequest.context:type_name -> authz.v1.ExplainRequest.ContextEntry
-	0,  // 28: authz.v1.ExplainResponse.reason:type_name -> authz.v1.Reason
-	6,  // 29: authz.v1.ExplainResponse.principal:type_name -> authz.v1.Principal
-	7,  // 30: authz.v1.ExplainResponse.rules:type_name -> authz.v1.RuleRef
-	25, // 31: authz.v1.ExplainResponse.held:type_name -> authz.v1.HeldName
-	25, // 32: authz.v1.ExplainResponse.groups:type_name -> authz.v1.HeldName
-	27, // 33: authz.v1.ExplainResponse.considered:type_name -> authz.v1.ConsideredRow
-	28, // 34: authz.v1.ExplainResponse.miss:type_name -> authz.v1.Miss
-	26, // 35: authz.v1.HeldName.by:type_name -> authz.v1.MembershipRow
-	7,  // 36: authz.v1.ConsideredRow.row:type_name -> authz.v1.RuleRef
-	7,  // 37: authz.v1.Miss.row:type_name -> authz.v1.RuleRef
-	37, // 38: authz.v1.RevokeRequest.issued_before:type_name -> google.protobuf.Timestamp
-	31, // 39: authz.v1.RevokeResponse.revocation:type_name -> authz.v1.Revocation
-	2,  // 40: authz.v1.Revocation.kind:type_name -> authz.v1.RevocationKind
-	37, // 41: authz.v1.Revocation.issued_before:type_name -> google.protobuf.Timestamp
-	37, // 42: authz.v1.Revocation.revoked_at:type_name -> google.protobuf.Timestamp
-	37, // 43: authz.v1.Revocation.keep_until:type_name -> google.protobuf.Timestamp
-	31, // 44: authz.v1.ListRevocationsResponse.revocations:type_name -> authz.v1.Revocation
-	4,  // 45: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
-	8,  // 46: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
-	11, // 47: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
-	14, // 48: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
-	16, // 49: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
-	20, // 50: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
-	22, // 51: authz.v1.AdminService.Explain:input_type -> authz.v1.ExplainRequest
-	29, // 52: authz.v1.AdminService.Revoke:input_type -> authz.v1.RevokeRequest
-	32, // 53: authz.v1.AdminService.ListRevocations:input_type -> authz.v1.ListRevocationsRequest
-	5,  // 54: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
-	10, // 55: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
-	12, // 56: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
-	15, // 57: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
-	17, // 58: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
-	21, // 59: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
-	24, // 60: authz.v1.AdminService.Explain:output_type -> authz.v1.ExplainResponse
-	30, // 61: authz.v1.AdminService.Revoke:output_type -> authz.v1.RevokeResponse
-	33, // 62: authz.v1.AdminService.ListRevocations:output_type -> authz.v1.ListRevocationsResponse
-	54, // [54:63] is the sub-list for method output_type
-	45, // [45:54] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	38, // 17: authz.v1.GetStatusResponse.started_at:type_name -> google.protobuf.Timestamp
+	38, // 18: authz.v1.GetStatusResponse.policy_loaded_at:type_name -> google.protobuf.Timestamp
+	20, // 19: authz.v1.GetStatusResponse.problems:type_name -> authz.v1.Problem
+	20, // 20: authz.v1.GetStatusResponse.warnings:type_name -> authz.v1.Problem
+	19, // 21: authz.v1.GetStatusResponse.servers:type_name -> authz.v1.ServerStatus
+	18, // 22: authz.v1.GetStatusResponse.shadow:type_name -> authz.v1.ShadowStatus
+	38, // 23: authz.v1.ShadowStatus.policy_loaded_at:type_name -> google.protobuf.Timestamp
+	20, // 24: authz.v1.ShadowStatus.problems:type_name -> authz.v1.Problem
+	1,  // 25: authz.v1.ServerStatus.mode:type_name -> authz.v1.Mode
+	3,  // 26: authz.v1.ReloadPolicyResponse.outcome:type_name -> authz.v1.ReloadPolicyResponse.Outcome
+	20, // 27: authz.v1.ReloadPolicyResponse.problems:type_name -> authz.v1.Problem
+	20, // 28: authz.v1.ReloadPolicyResponse.warnings:type_name -> authz.v1.Problem
+	24, // 29: authz.v1.ExplainRequest.caller:type_name -> authz.v1.Caller
+	37, // 30: authz.v1.ExplainRequest.context:type_name -> authz.v1.ExplainRequest.ContextEntry
+	0,  // 31: authz.v1.ExplainResponse.reason:type_name -> authz.v1.Reason
+	6,  // 32: authz.v1.ExplainResponse.principal:type_name -> authz.v1.Principal
+	7,  // 33: authz.v1.ExplainResponse.rules:type_name -> authz.v1.RuleRef
+	26, // 34: authz.v1.ExplainResponse.held:type_name -> authz.v1.HeldName
+	26, // 35: authz.v1.ExplainResponse.groups:type_name -> authz.v1.HeldName
+	28, // 36: authz.v1.ExplainResponse.considered:type_name -> authz.v1.ConsideredRow
+	29, // 37: authz.v1.ExplainResponse.miss:type_name -> authz.v1.Miss
+	27, // 38: authz.v1.HeldName.by:type_name -> authz.v1.MembershipRow
+	7,  // 39: authz.v1.ConsideredRow.row:type_name -> authz.v1.RuleRef
+	7,  // 40: authz.v1.Miss.row:type_name -> authz.v1.RuleRef
+	38, // 41: authz.v1.RevokeRequest.issued_before:type_name -> google.protobuf.Timestamp
+	32, // 42: authz.v1.RevokeResponse.revocation:type_name -> authz.v1.Revocation
+	2,  // 43: authz.v1.Revocation.kind:type_name -> authz.v1.RevocationKind
+	38, // 44: authz.v1.Revocation.issued_before:type_name -> google.protobuf.Timestamp
+	38, // 45: authz.v1.Revocation.revoked_at:type_name -> google.protobuf.Timestamp
+	38, // 46: authz.v1.Revocation.keep_until:type_name -> google.protobuf.Timestamp
+	32, // 47: authz.v1.ListRevocationsResponse.revocations:type_name -> authz.v1.Revocation
+	4,  // 48: authz.v1.AuthorizationService.Check:input_type -> authz.v1.CheckRequest
+	8,  // 49: authz.v1.AuthorizationService.CheckBatch:input_type -> authz.v1.CheckBatchRequest
+	11, // 50: authz.v1.AuthorizationService.CheckStream:input_type -> authz.v1.CheckStreamRequest
+	14, // 51: authz.v1.AuthorizationService.WatchPolicy:input_type -> authz.v1.WatchPolicyRequest
+	16, // 52: authz.v1.AdminService.GetStatus:input_type -> authz.v1.GetStatusRequest
+	21, // 53: authz.v1.AdminService.ReloadPolicy:input_type -> authz.v1.ReloadPolicyRequest
+	23, // 54: authz.v1.AdminService.Explain:input_type -> authz.v1.ExplainRequest
+	30, // 55: authz.v1.AdminService.Revoke:input_type -> authz.v1.RevokeRequest
+	33, // 56: authz.v1.AdminService.ListRevocations:input_type -> authz.v1.ListRevocationsRequest
+	5,  // 57: authz.v1.AuthorizationService.Check:output_type -> authz.v1.CheckResponse
+	10, // 58: authz.v1.AuthorizationService.CheckBatch:output_type -> authz.v1.CheckBatchResponse
+	12, // 59: authz.v1.AuthorizationService.CheckStream:output_type -> authz.v1.CheckStreamResponse
+	15, // 60: authz.v1.AuthorizationService.WatchPolicy:output_type -> authz.v1.WatchPolicyResponse
+	17, // 61: authz.v1.AdminService.GetStatus:output_type -> authz.v1.GetStatusResponse
+	22, // 62: authz.v1.AdminService.ReloadPolicy:output_type -> authz.v1.ReloadPolicyResponse
+	25, // 63: authz.v1.AdminService.Explain:output_type -> authz.v1.ExplainResponse
+	31, // 64: authz.v1.AdminService.Revoke:output_type -> authz.v1.RevokeResponse
+	34, // 65: authz.v1.AdminService.ListRevocations:output_type -> authz.v1.ListRevocationsResponse
+	57, // [57:66] is the sub-list for method output_type
+	48, // [48:57] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_authz_v1_authz_proto_init() }
@@ -3296,11 +3408,11 @@ func file_authz_v1_authz_proto_init() {
 		(*CheckStreamResponse_Check)(nil),
 		(*CheckStreamResponse_Error)(nil),
 	}
-	file_authz_v1_authz_proto_msgTypes[18].OneofWrappers = []any{
+	file_authz_v1_authz_proto_msgTypes[19].OneofWrappers = []any{
 		(*ExplainRequest_Token)(nil),
 		(*ExplainRequest_Caller)(nil),
 	}
-	file_authz_v1_authz_proto_msgTypes[25].OneofWrappers = []any{
+	file_authz_v1_authz_proto_msgTypes[26].OneofWrappers = []any{
 		(*RevokeRequest_Token)(nil),
 		(*RevokeRequest_TokenId)(nil),
 		(*RevokeRequest_Subject)(nil),
@@ -3313,7 +3425,7 @@ func file_authz_v1_authz_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_authz_v1_authz_proto_rawDesc), len(file_authz_v1_authz_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
