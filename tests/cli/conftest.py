@@ -1,6 +1,7 @@
 """How the tests speak the command line: in this process, with files of their own and, where needed, a real sidecar."""
 
 import io
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from examples.demo import processes
 from examples.demo.processes import Playground
 from tests.process.grounds import playground
 
+SHIPPED = Path(__file__).parents[2] / "policies"
 CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 """For random input: no timing, and files that are written anew for each example."""
 
@@ -56,6 +58,33 @@ def home(run: Run, tmp_path: Path) -> Path:
     """Give a directory that `init` has just filled."""
     assert run("init", tmp_path / "home").code == 0
     return tmp_path / "home"
+
+
+@pytest.fixture
+def desk(run: Run, tmp_path: Path) -> Path:
+    """Give a home with the shipped policy."""
+    assert run("init", tmp_path, "--server", "ops-assistant").code == 0
+    shutil.rmtree(tmp_path / "policies")
+    shutil.copytree(SHIPPED, tmp_path / "policies")
+    return tmp_path
+
+
+@pytest.fixture
+def ask(run: Run, desk: Path) -> Any:
+    def command(*words: Any) -> Any:
+        return run("policy", *words, "--config", desk / "authz.toml")
+
+    return command
+
+
+@pytest.fixture
+def edited(desk: Path) -> Path:
+    """Give a copy of the policy in which support may also delete."""
+    new = shutil.copytree(desk / "policies", desk / "next")
+    rows = (new / "policy.csv").read_text().replace("role:admin,   ops-assistant", "role:support, ops-assistant")
+    (new / "policy.csv").write_text(rows)
+    (new / "expectations.csv").unlink()
+    return new
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,12 @@ from typing import Any, Final
 import pytest
 
 from authz_sidecar.policy.lint import CODES
-from tests.cli.conftest import Run
-from tests.cli.test_policy_tools import SHIPPED, desk, log
+from tests.cli.conftest import SHIPPED, Run
+from tests.cli.decisions import log
 
 MANUAL: Final = (Path(__file__).parents[2] / "docs" / "policy.md").read_text("utf-8")
 BLOCKS: Final = re.findall(r"^## ([^\n]*)\n|^```(\w*)\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
 COMMANDS: Final = [block for _, kind, block in BLOCKS if kind == "console"]
-
-__all__ = ["desk"]
 
 
 def _rows(section: str, nth: int = 0, kind: str = "") -> str:

@@ -21,10 +21,9 @@ from authz_sidecar.policy.pull import as_csv
 from authz_sidecar.policy.push import push
 from authz_sidecar.policy.stored import ROWS, Stored, decode, encode, read_stored
 from authz_sidecar.policy.watch import watch
-from tests.cli.conftest import Run, run
-from tests.cli.test_policy_tools import desk
+from tests.cli.conftest import Run, desk, run
+from tests.database.shared import NOOR_ENDS, becomes, change, closed, store
 from tests.database.stores import Cluster, sqlite
-from tests.database.test_shared import NOOR_ENDS, becomes, change, closed, store
 from tests.policy.plainly import shipped
 
 __all__ = ["desk", "run"]

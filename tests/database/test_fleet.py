@@ -10,8 +10,8 @@ import pytest
 from authz_sidecar.policy.connect import Address, address
 from examples.demo import processes
 from examples.demo.processes import Playground
+from tests.database.shared import change
 from tests.database.stores import Cluster
-from tests.database.test_shared import change
 from tests.process.asking import allowed, becomes, status
 from tests.process.grounds import playground, until
 

@@ -10,9 +10,8 @@ import pytest
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.parse import parse_policy
 from authz_sidecar.policy.schema import ENDS, FILES, RULES, VERSION
-from tests.cli.conftest import Run, run
+from tests.cli.conftest import Run, desk, run
 from tests.cli.test_from_server import Fake, serving
-from tests.cli.test_policy_tools import desk
 from tests.policy.test_imported import RBAC
 
 DOCS: Final = Path(__file__).parents[2] / "docs"

@@ -1,63 +1,20 @@
 """A policy in a database: pushed, read, judged as files are, shared by several sidecars."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-import casbin
-import casbin_sqlalchemy_adapter
 import pytest
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
 
-from authz_sidecar.errors import PolicyProblems
 from authz_sidecar.policy import files
-from authz_sidecar.policy.connect import Address, engine, transaction
+from authz_sidecar.policy.connect import Address, engine
 from authz_sidecar.policy.database import Database
-from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Refused, StoreStatus, Unchanged
+from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Refused, Unchanged
 from authz_sidecar.policy.pull import as_files
 from authz_sidecar.policy.push import Pushed, push
-from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.policy.stored import ROWS, decode
 from authz_sidecar.policy.watch import watch
-from tests.policy.plainly import MODEL, Told, make_store, shipped
-from tests.policy.test_store import allowed
-
-NOOR_ENDS = b"# until 2027-01-31\ng, user:noor, role:support\n"
-
-
-def store(home: Path, where: Address, **changes: object) -> PolicyStore:
-    return make_store(home, tell=Told(), source=Database(where), **changes)
-
-
-def closed(shared: PolicyStore) -> None:
-    assert isinstance(shared.source, Database)
-    shared.source.close()
-
-
-def change(where: Address, *statements: str) -> None:
-    """Change the tables as anybody may who has a client."""
-    database = engine(where, writes=True)
-    with transaction(database) as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    database.dispose()
-
-
-def one(where: Address, statement: str) -> object:
-    database = engine(where)
-    with database.connect() as connection:
-        found = connection.execute(text(statement)).scalar()
-    database.dispose()
-    return found
-
-
-def more(**others: bytes) -> dict[str, bytes]:
-    found = shipped()
-    for name, data in others.items():
-        found[f"{name}.csv"] = found.get(f"{name}.csv", b"") + data
-    return found
+from tests.database.shared import NOOR_ENDS, becomes, change, closed, more, one, one_version, store
+from tests.policy.plainly import allowed, shipped
 
 
 def test_what_is_pushed_is_read_with_its_places(where: Address) -> None:
@@ -73,12 +30,6 @@ def test_what_is_pushed_is_read_with_its_places(where: Address) -> None:
         (("g", "user:noor", "role:support"), "2027-01-31")
     ]
     assert found["scopes.csv"] == shipped()["scopes.csv"]
-
-
-def one_version(where: Address) -> int:
-    version = one(where, "SELECT version FROM authz_version")
-    assert isinstance(version, int)
-    return version
 
 
 def test_rows_that_stay_keep_their_ids(where: Address) -> None:
@@ -225,13 +176,6 @@ async def test_losing_most_rows_waits_for_a_person(where: Address, tmp_path: Pat
     closed(shared)
 
 
-async def becomes(shared: PolicyStore, look: Callable[[StoreStatus], bool]) -> None:
-    async with asyncio.timeout(10):
-        async for state in shared.changes():
-            if look(state):
-                return
-
-
 async def test_several_sidecars_follow_one_store_and_outlive_it(where: Address, tmp_path: Path) -> None:
     push(where, shipped())
     fleet = [store(tmp_path / str(number), where) for number in range(3)]
@@ -259,65 +203,6 @@ async def test_several_sidecars_follow_one_store_and_outlive_it(where: Address, 
             closed(one_)
 
 
-@pytest.mark.parametrize(
-    ("files_", "says"),
-    [
-        pytest.param({"policy.csv": b"p, role:a, *, *, " + b"t" * 256 + b", allow\n"}, "256 characters", id="too long"),
-        pytest.param({"policy.csv": b"p, a, b, c, d, e, f, g\n"}, "has 7 fields", id="too many fields"),
-        pytest.param({"policy.csv": b'p, "a\n'}, "not closed", id="a broken line"),
-    ],
-)
-def test_what_the_table_cannot_hold_is_not_pushed(where: Address, files_: dict[str, bytes], says: str) -> None:
-    push(where, shipped())
-    version = one_version(where)
-    with pytest.raises(PolicyProblems, match=says):
-        push(where, files_)
-    assert one_version(where) == version
-
-
-def test_stock_casbin_reads_what_was_pushed(where: Address, tmp_path: Path) -> None:
-    push(where, shipped())
-    (tmp_path / "model.conf").write_bytes(MODEL)
-    database = engine(where)
-    enforcer = casbin.Enforcer(
-        str(tmp_path / "model.conf"), casbin_sqlalchemy_adapter.Adapter(database, create_all_models=False)
-    )
-    enforcer.add_function("match", lambda key, pattern: pattern in ("*", key))
-    assert enforcer.enforce("user:alice", "ops-assistant", "tools/call", "create_ticket")
-    assert not enforcer.enforce("user:vera", "ops-assistant", "tools/call", "create_ticket")
-    assert not enforcer.enforce("user:mallory", "ops-assistant", "tools/call", "lookup_inventory")
-    database.dispose()
-
-
-async def test_what_stock_casbin_wrote_is_read_beside_a_directory(where: Address, tmp_path: Path) -> None:
-    """Nobody ever pushed: no version, no triggers, scopes and expectations from files."""
-    database = engine(where, writes=True)
-    adapter = casbin_sqlalchemy_adapter.Adapter(database)
-    with suppress(casbin_sqlalchemy_adapter.adapter.sqlalchemy.exc.SQLAlchemyError):
-        adapter.add_policy("p", "p", ["role:a", "ops-assistant", "tools/call", "x", "allow"])
-        adapter.add_policy("g", "g", ["user:alice", "role:a"])
-    beside = tmp_path / "policies"
-    beside.mkdir()
-    (beside / "scopes.csv").write_bytes(shipped()["scopes.csv"])
-    source = Database(where, beside)
-    shared = make_store(tmp_path, tell=Told(), source=source)
-    assert isinstance(await shared.load(), Applied)
-    assert await allowed(shared, "user:alice", "x")
-    assert len(shared.current.rules.scopes) == 1
-    before = source.signature()
-    assert source.signature() == before
-    adapter.add_policy("p", "p", ["user:alice", "*", "*", "*", "deny"])
-    assert source.signature() != before
-    await shared.load()
-    assert not await allowed(shared, "user:alice", "x")
-    (beside / "policy.csv").write_text("# rows that would seem to be in force\n")
-    outcome = await shared.load()
-    assert isinstance(outcome, Refused)
-    assert outcome.problems[0].code == "not-read"
-    source.close()
-    database.dispose()
-
-
 async def test_an_empty_database_says_what_to_do(where: Address, tmp_path: Path) -> None:
     database = engine(where, writes=True)
     with database.connect():
@@ -330,24 +215,6 @@ async def test_an_empty_database_says_what_to_do(where: Address, tmp_path: Path)
     closed(shared)
 
 
-def test_a_push_that_fails_in_the_middle_changes_nothing(where: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    from authz_sidecar.policy import push as pushing
-
-    push(where, shipped())
-    before = Database(where)
-    content, version = before.read(), one_version(where)
-
-    def fail(connection: Connection, files: object) -> tuple[str, ...]:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(pushing, "_replace_files", fail)
-    with pytest.raises(PolicyProblems, match="nothing has changed: the disk is full"):
-        push(where, more(policy=b"g, user:noor, role:admin\n"))
-    assert before.read() == content
-    assert one_version(where) == version
-    before.close()
-
-
 def test_a_revision_of_a_database_is_told_by_its_rows(where: Address) -> None:
     push(where, shipped())
     source = Database(where)
@@ -357,45 +224,3 @@ def test_a_revision_of_a_database_is_told_by_its_rows(where: Address) -> None:
     change(where, "UPDATE casbin_rule SET v4 = 'allow' WHERE id = 1")
     assert files.revision(source.read(), b"") != before
     source.close()
-
-
-def test_what_is_looked_at_is_what_is_replaced_and_nobody_writes_meanwhile(where: Address) -> None:
-    push(where, shipped())
-    seen: list[bool] = []
-
-    def look(before: Mapping[str, bytes]) -> None:
-        seen.append(b"user:mallory" in before[ROWS])
-        with pytest.raises(OperationalError):
-            write_at_once(where)
-
-    assert push(where, more(policy=NOOR_ENDS), look).added == 1
-    assert seen == [True]
-    write_at_once(where)
-
-
-def test_who_looks_and_refuses_leaves_everything_as_it_was(where: Address) -> None:
-    push(where, shipped())
-    before = one(where, "SELECT count(*) FROM casbin_rule"), one_version(where)
-
-    class Enough(Exception):
-        pass
-
-    def look(_before: Mapping[str, bytes]) -> None:
-        raise Enough
-
-    with pytest.raises(Enough):
-        push(where, more(policy=NOOR_ENDS), look)
-    assert (one(where, "SELECT count(*) FROM casbin_rule"), one_version(where)) == before
-
-
-def write_at_once(where: Address) -> None:
-    """Write without waiting for anybody."""
-    database = engine(where, writes=True)
-    with database.connect() as connection:
-        plain = connection.execution_options(isolation_level="AUTOCOMMIT")
-        plain.exec_driver_sql("SET lock_timeout = 100" if where.postgresql else "PRAGMA busy_timeout = 0")
-        try:
-            plain.exec_driver_sql("UPDATE casbin_rule SET v0 = v0")
-        finally:
-            connection.close()
-            database.dispose()

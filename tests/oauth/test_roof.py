@@ -6,11 +6,9 @@ from pathlib import Path
 import httpx2
 import pytest
 import structlog
-from click.testing import CliRunner
 
 from authz_sidecar import configfile
 from authz_sidecar.app import authparts, authseed, authserver
-from authz_sidecar.cli.root import cli
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError, NotReady
 from authz_sidecar.revocation import Kind, Revocation
@@ -18,51 +16,10 @@ from authz_sidecar.server.telling import RemoteRevokes
 from authz_sidecar.tokens.revocation_entry import decode
 from authz_sidecar.tokens.revocation_share import StoreUnreachable
 from examples.demo.processes import free_port
-
-_CONFIG = """\
-state_dir = "state"
-[oauth]
-issuer = "http://127.0.0.1:9400"
-bind = "127.0.0.1:0"
-development = true
-seed = "seed.toml"
-tell_sidecars = false
-{more}
-[oauth.scopes]
-"tickets:read" = {{ en = "See tickets", ko = "티켓 보기" }}
-"tickets:write" = {{ en = "Make tickets" }}
-[[issuers]]
-alias = "own"
-issuer = "http://127.0.0.1:9400"
-jwks_uri = "http://127.0.0.1:9400/jwks"
-algorithms = ["ES256"]
-family_claim = "grant_id"
-development = true
-[[servers]]
-name = "ops"
-audience = "https://ops.example/mcp"
-"""
-_SECRET = "0123456789012345678901234567890123456789"
-_SEED = f"""\
-[[clients]]
-id = "robot"
-secret = "{_SECRET}"
-grant_types = ["client_credentials"]
-scopes = ["tickets:read"]
-[[clients]]
-id = "app"
-name = "App"
-redirect_uris = ["https://app.example/cb"]
-"""
+from tests.oauth.roof import _CONFIG, SECRET, configured
 
 
-def _config(directory: Path, *, more: str = "", seed: str = _SEED) -> Config:
-    (directory / "seed.toml").write_text(seed)
-    (directory / "authz.toml").write_text(_CONFIG.format(more=more))
-    return configfile.load(directory / "authz.toml", {})
-
-
-async def _running(config: Config, *requests: httpx2.Request) -> list[httpx2.Response]:
+async def running(config: Config, *requests: httpx2.Request) -> list[httpx2.Response]:
     stop, started = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(authserver.serve(config, stop=stop, started=started))
     waiting = asyncio.create_task(started.wait())
@@ -82,13 +39,13 @@ async def _running(config: Config, *requests: httpx2.Request) -> list[httpx2.Res
 
 
 async def test_the_server_starts_answers_and_stops(tmp_path: Path, unused_tcp_port: int) -> None:
-    config = _config(tmp_path)
+    config = configured(tmp_path)
     base = f"http://127.0.0.1:{unused_tcp_port}"
     moved = config.oauth.model_copy(update={"bind": f"127.0.0.1:{unused_tcp_port}", "issuer": base})
     config = config.model_copy(update={"oauth": moved})
-    form = {"grant_type": "client_credentials", "client_id": "robot", "client_secret": _SECRET}
+    form = {"grant_type": "client_credentials", "client_id": "robot", "client_secret": SECRET}
     for _ in range(2):
-        token, page = await _running(
+        token, page = await running(
             config, httpx2.Request("POST", f"{base}/token", data=form), httpx2.Request("GET", f"{base}/account")
         )
         assert token.json()["scope"] == "tickets:read"
@@ -96,16 +53,16 @@ async def test_the_server_starts_answers_and_stops(tmp_path: Path, unused_tcp_po
 
 
 def test_the_knobs_become_settings(tmp_path: Path) -> None:
-    config = _config(tmp_path)
+    config = configured(tmp_path)
     given = authparts.settings(config)
     (resource,) = given.resources
     assert (resource.uri, resource.scope_names) == ("https://ops.example/mcp", ("tickets:read", "tickets:write"))
     assert resource.scopes[0].words == {"en": "See tickets", "ko": "티켓 보기"}
     more = 'resources = [{ uri = "https://x.example/mcp", name = "X", scopes = ["tickets:write"] }]'
-    (resource,) = authparts.settings(_config(tmp_path, more=more)).resources
+    (resource,) = authparts.settings(configured(tmp_path, more=more)).resources
     assert (resource.title, resource.scope_names) == ("X", ("tickets:write",))
     assert authparts.targets(config) == {}
-    told = authparts.targets(_config(tmp_path, more='sidecars = ["run/a.sock"]').model_copy())
+    told = authparts.targets(configured(tmp_path, more='sidecars = ["run/a.sock"]').model_copy())
     assert told == {}
 
 
@@ -127,7 +84,7 @@ def test_the_knobs_become_settings(tmp_path: Path) -> None:
 )
 def test_a_knob_that_cannot_be_meant_is_refused(tmp_path: Path, more: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
-        _config(tmp_path, more=more)
+        configured(tmp_path, more=more)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +105,7 @@ def test_a_name_that_cannot_be_meant_is_refused(tmp_path: Path, changed: str, wh
 
 
 async def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
-    config = _config(tmp_path)
+    config = configured(tmp_path)
     for changes, why in (
         ({"issuer": ""}, "issuer` is missing: write the address"),
         ({"bind": "0.0.0.0:9400"}, "open to the network"),
@@ -177,72 +134,10 @@ async def test_a_start_that_cannot_be_is_refused(tmp_path: Path) -> None:
     ],
 )
 async def test_a_seed_that_is_wrong_is_refused(tmp_path: Path, seed: str, why: str) -> None:
-    config = _config(tmp_path, seed=seed)
+    config = configured(tmp_path, seed=seed)
     async with authserver.opened(config) as (core, _):
         with pytest.raises(ConfigError, match=why):
             await authseed.sow(config, core)
-
-
-def _run(directory: Path, *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(cli, ["oauth", *arguments, "--config", str(directory / "authz.toml")])
-    if isinstance(result.exception, ConfigError):
-        return 2, str(result.exception)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return int(result.return_value or 0), result.output
-
-
-def test_the_operator_keeps_clients_and_keys(tmp_path: Path) -> None:
-    _config(tmp_path)
-    for arguments, said in (
-        (("key", "generate"), "signs now"),
-        (("key", "list"), "signs"),
-        (("key", "rotate", "--ahead-seconds", "0"), "signs in 0 s"),
-        (("key", "list"), "verifies until"),
-        (("key", "rotate", "--json"), "signs_in_seconds"),
-        (("key", "list"), "will sign at"),
-        (("key", "list", "--json"), '"signs": true'),
-        (("client", "add", "web", "--secret", "--redirect-uri", "https://web.example/cb"), "never shown again"),
-        (("client", "add", "app", "--redirect-uri", "https://app.example/cb", "--json"), '"client_secret": null'),
-        (("client", "list"), "client_secret_basic"),
-        (("client", "list", "--json"), "https://web.example/cb"),
-        (("client", "secret", "web"), "never shown again"),
-        (("client", "secret", "web", "--json"), "client_secret"),
-        (("client", "secret", "app"), "no client `app` with a secret"),
-        (("client", "disable", "app"), "disabled"),
-        (("client", "list"), "disabled"),
-        (("client", "enable", "app"), "enabled"),
-        (("client", "remove", "app"), "removed"),
-        (("client", "remove", "app"), "no client `app`"),
-        (("client", "add", "web", "--redirect-uri", "https://web.example/cb"), "already"),
-        (("client", "add", "robot", "--for-itself"), "prove itself"),
-    ):
-        assert said in _run(tmp_path, *arguments)[1], arguments
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        pytest.param(("alice", "--redirect-uri", "https://a.example/cb"), "name of an account", id="a person's name"),
-        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--scope", "x"), "scope `x`", id="no such scope"),
-        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--name", "x" * 101), "at most 100", id="a novel"),
-        pytest.param(("a", "--redirect-uri", "https://a.example/cb", "--name", "a\tb"), "printable", id="a tab"),
-    ],
-)
-def test_a_client_that_cannot_be_meant_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
-    _config(tmp_path)
-    (tmp_path / "pw").write_text("correct horse battery\n")
-    at = ["--config", str(tmp_path / "authz.toml")]
-    added = CliRunner().invoke(cli, ["oauth", "user", "add", "alice", "--password-file", str(tmp_path / "pw"), *at])
-    assert added.exit_code == 0, added.output
-    code, told = _run(tmp_path, "client", "add", *arguments)
-    assert (code, said in told) == (2, True), told
-
-
-def test_a_client_is_added_with_its_keys(tmp_path: Path) -> None:
-    _config(tmp_path)
-    (tmp_path / "jwks.json").write_text('{"keys":[{"kty":"EC","crv":"P-256","x":"x","y":"y"}]}')
-    done = _run(tmp_path, "client", "add", "robot", "--for-itself", "--jwks-file", str(tmp_path / "jwks.json"))
-    assert "private_key_jwt" in done[1]
 
 
 class _Shared:
@@ -298,29 +193,29 @@ async def test_keys_of_a_provider_are_read_and_kept(tmp_path: Path) -> None:
         { issuer = "https://c.example", jwks_file = "seed.toml" },
         { issuer = "https://d.example", jwks_uri = "http://127.0.0.1:9/jwks" },
     ]"""
-    outside = authparts.Outside(_config(tmp_path, more=more))
+    outside = authparts.Outside(configured(tmp_path, more=more))
     found = [await one.keys() for one in outside.providers()]
     assert [[*keys] for keys in found] == [[{"kty": "EC"}], [], [], []]
     assert outside.providers()[0].subject_claim == "sub"
     await outside.close()
-    assert authparts.Outside(_config(tmp_path, more="client_documents = false")).documents() is None
+    assert authparts.Outside(configured(tmp_path, more="client_documents = false")).documents() is None
 
 
 @pytest.mark.parametrize("header", ["", "x-forwarded-for"])
 async def test_a_proxy_that_hides_its_callers_is_said(tmp_path: Path, header: str) -> None:
-    config = _config(tmp_path)
+    config = configured(tmp_path)
     told = {"issuer": "https://login.example", "client_address_header": header, "development": False, "seed": ""}
     config = config.model_copy(update={"oauth": config.oauth.model_copy(update=told)})
     with structlog.testing.capture_logs() as said:
-        await _running(config)
+        await running(config)
     assert ("oauth_callers_share_one_address" in {one["event"] for one in said}) == (header == "")
 
 
 @pytest.mark.parametrize("further", [0, 1], ids=["as it listens", "at another port"])
 async def test_an_issuer_where_nobody_listens_is_said(tmp_path: Path, further: int) -> None:
-    config, port = _config(tmp_path), free_port()
+    config, port = configured(tmp_path), free_port()
     told = {"issuer": f"http://localhost:{port + further}", "bind": f"127.0.0.1:{port}"}
     config = config.model_copy(update={"oauth": config.oauth.model_copy(update=told)})
     with structlog.testing.capture_logs() as said:
-        await _running(config)
+        await running(config)
     assert ("oauth_issuer_is_elsewhere" in {one["event"] for one in said}) == bool(further)

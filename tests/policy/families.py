@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from authz_sidecar.engines.casbin import CasbinEngine
 from authz_sidecar.model import Revision
 from authz_sidecar.policy.build import Built, Setting, build
+from authz_sidecar.policy.coverage import Coverage, measure
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Rules
 from tests.policy.drawn import ANYONE, HIERARCHY, SERVERS, files
@@ -115,3 +116,7 @@ def policy(case: Case, **others: str) -> Policy:
 def compiled(rules: Rules) -> Policy:
     """Compile rows that somebody left one out of."""
     return Policy(revision=Revision("sha256:0"), rules=rules, compiled=CasbinEngine().compile(rules))
+
+
+def covered(made: Policy) -> Coverage:
+    return asyncio.run(measure(made, SERVERS, HIERARCHY))

@@ -1,4 +1,4 @@
-"""A linear engine that keeps the promise of the port, and what the tests of the policy room share."""
+"""A linear engine that keeps the promise of the port, and a store that uses it on the shipped policy."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ from tests.kernel.house import LinearPolicy
 SHIPPED = Path(__file__).parents[2] / "policies"
 SERVERS = {"ops-assistant": Server(name="ops-assistant", audience="https://ops.example/mcp")}
 MODEL = (SHIPPED / "model.conf").read_bytes()
+BROKEN = "p, bob, ops-assistant, tools/call, t, Allow\n"
 
 
 class LinearEngine:
@@ -99,3 +100,12 @@ def make_store(tmp_path: Path, **changes: object) -> PolicyStore:
         "tell": Told(),
     }
     return PolicyStore(**(settings | changes))  # type: ignore[arg-type] # named by the tests
+
+
+def append(directory: Path, text: str, name: str = "policy.csv") -> None:
+    with (directory / name).open("a") as file:
+        file.write(text)
+
+
+async def allowed(store: PolicyStore, subject: str, tool: str) -> bool:
+    return bool(await store.current.compiled.judge(frozenset({subject}), "ops-assistant", "tools/call", tool))

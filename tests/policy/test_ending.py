@@ -16,8 +16,7 @@ from authz_sidecar.policy.outcomes import Applied, Reminded, Unchanged
 from authz_sidecar.policy.parse import parse
 from authz_sidecar.policy.until import Ends, moment, spelled
 from authz_sidecar.rules import ANY, Effect, Membership, Pattern, Rule, Rules
-from tests.policy.plainly import MODEL, SERVERS, LinearEngine, LinearPolicy, Told, make_store, shipped, write
-from tests.policy.test_store import allowed
+from tests.policy.plainly import MODEL, SERVERS, LinearEngine, LinearPolicy, Told, allowed, make_store, shipped, write
 
 DAY = 86_400.0
 END = datetime(2027, 2, 1, tzinfo=UTC).timestamp()

@@ -11,8 +11,7 @@ from authz_sidecar.policy import files
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Refused
 from authz_sidecar.policy.parse import parse
-from tests.policy.plainly import MODEL, Told, make_store, shipped, write
-from tests.policy.test_store import allowed
+from tests.policy.plainly import MODEL, Told, allowed, make_store, shipped, write
 
 BASE = {"policy.csv": b"p, role:a, ops-assistant, tools/call, x, allow\n", "model.conf": MODEL}
 

@@ -6,27 +6,19 @@ from pathlib import Path
 import pytest
 
 from authz_sidecar.errors import EngineError, NotReady
-from authz_sidecar.model import Server
-from authz_sidecar.policy.losses import Size, loss
-from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Origin, Outcome, Refused, StoreStatus, Unchanged
-from authz_sidecar.policy.store import PolicyStore
-from tests.policy.plainly import MODEL, BrokenEngine, RefusingEngine, Told, make_store, shipped, write
-
-BROKEN = "p, bob, ops-assistant, tools/call, t, Allow\n"
-
-
-@pytest.fixture
-def policies(tmp_path: Path) -> Path:
-    return write(tmp_path / "policies", shipped())
-
-
-def append(directory: Path, text: str, name: str = "policy.csv") -> None:
-    with (directory / name).open("a") as file:
-        file.write(text)
-
-
-async def allowed(store: PolicyStore, subject: str, tool: str) -> bool:
-    return bool(await store.current.compiled.judge(frozenset({subject}), "ops-assistant", "tools/call", tool))
+from authz_sidecar.policy.outcomes import Applied, Origin, Outcome, Refused, StoreStatus, Unchanged
+from tests.policy.plainly import (
+    BROKEN,
+    MODEL,
+    BrokenEngine,
+    RefusingEngine,
+    Told,
+    allowed,
+    append,
+    make_store,
+    shipped,
+    write,
+)
 
 
 async def test_before_the_first_policy_nothing_is_ready(tmp_path: Path) -> None:
@@ -165,188 +157,6 @@ async def test_an_error_of_ours_is_counted_and_told_and_changes_nothing(tmp_path
     assert "RuntimeError: a bug" in told.outcomes[-1].problems[0].message  # type: ignore[union-attr]
     assert isinstance(await store.load(), Unchanged)
     assert not store.status.stale
-
-
-@pytest.mark.parametrize(
-    ("files", "says"),
-    [
-        pytest.param({"policy.csv": ""}, "all 7 p rows would be lost", id="emptied"),
-        pytest.param({"policy.csv": "# nothing\n"}, "all 7 p rows would be lost", id="notes alone"),
-        pytest.param({"policy.csv": "p,user:a,*,*,*,allow\n"}, "11 of 12 rows would be lost", id="most rows"),
-        pytest.param({"scopes.csv": None}, "all 1 scope rows would be lost", id="scopes deleted"),
-    ],
-)
-async def test_an_edit_that_loses_most_waits_for_a_person(
-    tmp_path: Path, policies: Path, files: dict[str, str | None], says: str
-) -> None:
-    (policies / "expectations.csv").unlink()
-    store = make_store(tmp_path)
-    await store.load()
-    policy = store.current
-    for name, content in files.items():
-        (policies / name).unlink()
-        if content is not None:
-            write(policies, {name: content})
-    outcome = await store.load()
-    assert isinstance(outcome, NeedsConfirmation)
-    assert (outcome.revision, store.current) == (policy.revision, policy)
-    assert says in outcome.problems[0].message
-    assert (store.status.confirmation_needed, store.status.stale) == (True, True)
-    assert store.status.problems == outcome.problems
-    confirmed = await store.load(confirm=True)
-    assert isinstance(confirmed, Applied)
-    assert (confirmed.revision, confirmed.previous) == (outcome.candidate, policy.revision)
-    assert not store.status.confirmation_needed
-    assert not store.status.stale
-
-
-async def test_a_refused_edit_after_one_that_waits_waits_no_more(tmp_path: Path, policies: Path) -> None:
-    (policies / "expectations.csv").unlink()
-    store = make_store(tmp_path)
-    await store.load()
-    write(policies, {"policy.csv": ""})
-    await store.load()
-    write(policies, {"policy.csv": BROKEN})
-    assert isinstance(await store.load(confirm=True), Refused)
-    assert not store.status.confirmation_needed
-
-
-async def test_half_of_the_rows_may_go_unasked(tmp_path: Path, policies: Path) -> None:
-    write(
-        policies, {"policy.csv": "".join(f"p,user:u{n},*,*,*,allow\n" for n in range(10)), "expectations.csv": HEADER}
-    )
-    store = make_store(tmp_path)
-    await store.load()
-    write(policies, {"policy.csv": "".join(f"p,user:u{n},*,*,*,allow\n" for n in range(5))})
-    assert isinstance(await store.load(), Applied)
-
-
-HEADER = "subjects,server,method,tool,scopes,args,expect\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "asks"),
-    [
-        pytest.param((1, 0, 0), (0, 0, 0), True, id="the only rule"),
-        pytest.param((0, 0, 0), (0, 0, 0), False, id="nothing from nothing"),
-        pytest.param((1, 3, 0), (0, 3, 0), True, id="all rules, not all rows"),
-        pytest.param((2, 2, 0), (1, 1, 0), False, id="half"),
-        pytest.param((3, 2, 0), (1, 1, 0), True, id="more than half"),
-        pytest.param((1, 0, 2), (1, 0, 1), False, id="a scope row of two"),
-        pytest.param((1, 0, 1), (1, 0, 0), True, id="the only scope row"),
-        pytest.param((1, 0, 0), (9, 9, 9), False, id="growth"),
-    ],
-)
-def test_a_loss_is_measured_in_rows(before: tuple[int, ...], after: tuple[int, ...], asks: bool) -> None:
-    sizes = [Size(rules=r, memberships=m, scopes=s) for r, m, s in (before, after)]
-    assert bool(loss(*sizes)) is asks
-
-
-async def test_a_restart_beside_broken_files_answers_by_the_last_good_policy(tmp_path: Path, policies: Path) -> None:
-    first = await make_store(tmp_path).load()
-    write(policies, {"policy.csv": BROKEN})
-    store = make_store(tmp_path)
-    outcome = await store.load()
-    assert isinstance(outcome, Refused)
-    assert outcome.revision == first.revision == store.current.revision
-    assert (store.status.origin, store.status.stale, store.status.problems) == (
-        Origin.LAST_GOOD,
-        True,
-        outcome.problems,
-    )
-    assert await allowed(store, "user:vera", "list_tickets")
-
-
-async def test_mended_files_after_such_a_restart_are_the_origin_again(tmp_path: Path, policies: Path) -> None:
-    first = await make_store(tmp_path).load()
-    write(policies, {"policy.csv": BROKEN})
-    store = make_store(tmp_path)
-    await store.load()
-    write(policies, shipped())
-    assert await store.load() == Unchanged(revision=first.revision)
-    assert (store.status.origin, store.status.stale) == (Origin.FILES, False)
-
-
-@pytest.mark.parametrize(
-    "lose",
-    [
-        pytest.param(lambda path: (path / "policy.csv").unlink(), id="file"),
-        pytest.param(lambda path: path.rename(path.with_name("elsewhere")), id="directory"),
-    ],
-)
-async def test_missing_files_leave_the_last_good_policy(tmp_path: Path, policies: Path, lose: object) -> None:
-    running = make_store(tmp_path)
-    first = await running.load()
-    lose(policies)  # type: ignore[operator]
-    assert isinstance(await running.load(), Refused)
-    assert running.unread
-    restarted = make_store(tmp_path)
-    outcome = await restarted.load()
-    assert isinstance(outcome, Refused)
-    assert running.current.revision == restarted.current.revision == first.revision
-
-
-async def test_a_restart_with_a_spoilt_copy_is_not_ready(tmp_path: Path, policies: Path) -> None:
-    await make_store(tmp_path).load()
-    write(policies, {"policy.csv": BROKEN})
-    write(tmp_path / "state" / "last-good", {"policy.csv": "p, *, *, *, *, allow\n"})
-    store = make_store(tmp_path)
-    outcome = await store.load()
-    assert isinstance(outcome, Refused)
-    assert outcome.revision is None
-    assert "last-good" in {problem.code for problem in outcome.problems}
-    with pytest.raises(NotReady):
-        _ = store.current
-
-
-async def test_a_spoilt_copy_is_no_matter_beside_sound_files(tmp_path: Path, policies: Path) -> None:
-    await make_store(tmp_path).load()
-    append(policies, "g, user:bob, role:viewer\n")
-    write(tmp_path / "state" / "last-good", {"policy.csv": "x"})
-    assert isinstance(await make_store(tmp_path).load(), Applied)
-
-
-async def test_a_copy_that_the_configuration_has_outgrown_is_not_used(tmp_path: Path, policies: Path) -> None:
-    await make_store(tmp_path).load()
-    write(policies, {"policy.csv": BROKEN})
-    other = {"other": Server(name="other", audience="https://other.example")}
-    store = make_store(tmp_path, servers=other)
-    outcome = await store.load()
-    assert isinstance(outcome, Refused)
-    assert outcome.revision is None
-    assert any(problem.file == "last-good/scopes.csv" for problem in outcome.problems)
-
-
-async def test_a_restart_with_most_rows_lost_waits_for_a_person(tmp_path: Path, policies: Path) -> None:
-    first = await make_store(tmp_path).load()
-    (policies / "expectations.csv").unlink()
-    write(policies, {"policy.csv": ""})
-    store = make_store(tmp_path)
-    outcome = await store.load()
-    assert isinstance(outcome, NeedsConfirmation)
-    assert outcome.revision == first.revision == store.current.revision
-    assert (store.status.origin, store.status.confirmation_needed) == (Origin.LAST_GOOD, True)
-    assert isinstance(await store.load(confirm=True), Applied)
-    assert [warning.code for warning in store.status.warnings] == ["empty-policy"]
-
-
-async def test_a_loss_against_an_outgrown_copy_waits_with_nothing_in_force(tmp_path: Path, policies: Path) -> None:
-    await make_store(tmp_path).load()
-    for name in ("expectations.csv", "scopes.csv"):
-        (policies / name).unlink()
-    write(policies, {"policy.csv": ""})
-    store = make_store(tmp_path, servers={"other": Server(name="other", audience="https://other.example")})
-    outcome = await store.load()
-    assert isinstance(outcome, NeedsConfirmation)
-    assert outcome.revision is None
-    with pytest.raises(NotReady):
-        _ = store.current
-
-
-async def test_an_edit_made_while_stopped_is_applied(tmp_path: Path, policies: Path) -> None:
-    await make_store(tmp_path).load()
-    append(policies, "g, user:bob, role:viewer\n")
-    assert isinstance(await make_store(tmp_path).load(), Applied)
 
 
 async def test_an_empty_first_policy_is_applied_with_a_warning(tmp_path: Path) -> None:
