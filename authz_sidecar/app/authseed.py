@@ -23,7 +23,7 @@ async def sow(config: Config, core: Core) -> None:
     if strangers := sorted(tree.keys() - {"clients", "users"}):
         raise ConfigError(f"{path}: unknown key `{strangers[0]}`; known here: clients, users")
     try:
-        await seed.sow(core.registry, _tables(tree, "clients"))
+        await seed.sow(core.registry, core.settings, _tables(tree, "clients"))
         await sow_people(core.store, core.settings, _tables(tree, "users"))
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from None

@@ -10,11 +10,9 @@ from rich.markup import escape
 
 from authz_sidecar.cli.grouped import Group
 from authz_sidecar.cli.show import ANSWERED_NO, YES, as_json, complain, config_option, dump, moment, say, table
-from authz_sidecar.errors import ConfigError
 
 if TYPE_CHECKING:
     from authz_sidecar.oauth.core import Core
-    from authz_sidecar.oauth.people.accounts import Accounts
 
 T = TypeVar("T")
 _ID = click.argument("client_id")
@@ -54,15 +52,11 @@ def add(config_path: Path, client_id: str, json_: bool, **given: Any) -> int:
         scopes=given["scopes"],
     )
 
-    async def work(core: "Core", accounts: "Accounts") -> None:
-        known = {name for one in core.settings.resources for name in one.scope_names}
-        if strange := [scope for scope in made.scope if scope not in known]:
-            raise ConfigError(f"no resource has the scope `{strange[0]}`; `[oauth.scopes]` names those that there are")
-        if await accounts.find(made.id) is not None:
-            raise ConfigError(f"`{made.id}` is the name of an account; nobody could tell their tokens apart")
+    async def work(core: "Core") -> None:
+        entry.check_scopes(made, core.settings)
         await core.registry.add(made)
 
-    _with_accounts(config_path, work)
+    _with(config_path, work)
     if json_:
         dump({"client_id": made.id, "client_secret": secret or None, "token_endpoint_auth_method": made.proof.value})
         return YES
@@ -171,10 +165,6 @@ def secret(config_path: Path, client_id: str, json_: bool) -> int:
 
 
 def _with(config_path: Path, work: "Callable[[Core], Awaitable[T]]") -> T:
-    return _with_accounts(config_path, lambda core, _: work(core))
-
-
-def _with_accounts(config_path: Path, work: "Callable[[Core, Accounts], Awaitable[T]]") -> T:
     """Do something with the authorization server's database; sidecars are told at once."""
     from authz_sidecar import configfile
     from authz_sidecar.app import needs
@@ -184,8 +174,8 @@ def _with_accounts(config_path: Path, work: "Callable[[Core, Accounts], Awaitabl
     from authz_sidecar.app import authserver
 
     async def run() -> T:
-        async with authserver.opened(config) as (core, people):
-            return await work(core, people.accounts)
+        async with authserver.opened(config) as (core, _):
+            return await work(core)
 
     return asyncio.run(run())
 

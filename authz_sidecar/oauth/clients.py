@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth.client import Client, Origin, Proof
+from authz_sidecar.oauth.people.tables import accounts
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
 from authz_sidecar.oauth.tables import clients, grants
@@ -56,10 +57,13 @@ class Registry:
         return _read(row)
 
     async def add(self, client: Client) -> None:
-        """Keep a client; raises `ConfigError` when there is one of that id."""
+        """Keep a client; raises `ConfigError` when there is one of that id, or an account of that name."""
         now = self._clock()
         try:
             async with self._store.write() as db:
+                # A token whose `sub` is its client is one that a client got for itself (RFC 9068 section 5).
+                if (await db.execute(select(accounts.c.name).where(accounts.c.name == client.id))).first():
+                    raise ConfigError(f"`{client.id}` is the name of an account; nobody could tell their tokens apart")
                 await db.execute(insert(clients).values(**_row(client), created_at=now, used_at=now, disabled=False))
         except IntegrityError:
             raise ConfigError(f"there is a client `{client.id}` already") from None

@@ -4,24 +4,34 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authz_sidecar.errors import ConfigError
-from authz_sidecar.oauth import opaque, redirects
+from authz_sidecar.oauth import entry, opaque, redirects
 from authz_sidecar.oauth.client import Client, Origin, Proof
 from authz_sidecar.oauth.clients import Registry
 from authz_sidecar.oauth.redirects import RedirectError
+from authz_sidecar.oauth.settings import Settings
 
 _KEYS: Final = frozenset({"id", "name", "secret", "redirect_uris", "grant_types", "scopes"})
 _SHORTEST_SECRET: Final = 32
 
 
-async def sow(registry: Registry, tables: Sequence[Mapping[str, object]]) -> None:
-    """Add those that nobody knows yet; raises `ConfigError` for a table that is wrong."""
-    for client in [_read(table) for table in tables]:
+async def sow(registry: Registry, settings: Settings, tables: Sequence[Mapping[str, object]]) -> None:
+    """Add those that nobody knows yet; raises `ConfigError` for a table that is wrong, and then adds none."""
+    for client in [_checked(_read(table), settings) for table in tables]:
         if await registry.find(client.id) is None:
             try:
                 await registry.add(client)
             except ConfigError:
                 if await registry.find(client.id) is None:
                     raise  # else another server that began at the same moment was quicker
+
+
+def _checked(client: Client, settings: Settings) -> Client:
+    try:
+        entry.check(client)
+        entry.check_scopes(client, settings)
+    except ConfigError as error:
+        raise ConfigError(f"clients: `{client.id}`: {error}") from None
+    return client
 
 
 def _read(table: Mapping[str, object]) -> Client:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authz_sidecar.errors import ConfigError
-from authz_sidecar.oauth.people.accounts import AccountProblem, Accounts
+from authz_sidecar.oauth.people.accounts import AccountProblem, Accounts, known_as
 from authz_sidecar.oauth.people.passwords import Passwords
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
@@ -35,7 +35,7 @@ async def seed(
             raise ConfigError(f"{where}: unknown key `{strange[0]}`; known here: {', '.join(sorted(_KEYS))}")
         name = ""
         try:
-            name = _text(user, "name")
+            name = known_as(_text(user, "name"))
             if await accounts.find(name) is None:
                 await accounts.add(
                     name,
