@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from authz_sidecar.app import checkup_issuers, checkup_oauth, checkup_places, translate
+from authz_sidecar.app import checkup_authorities, checkup_issuers, checkup_oauth, checkup_places, translate
 from authz_sidecar.app.examine import examine
 from authz_sidecar.app.finding import Finding, fail, ok, warn
 from authz_sidecar.config import Config
@@ -21,6 +21,7 @@ async def checkup(config: Config, clock: Clock) -> tuple[Finding, ...]:
         *_together(config),
         *await _policy(config),
         *checkup_places.certificate(config, clock()),
+        *checkup_authorities.authorities(config, clock()),
         *checkup_places.sockets(config),
         *checkup_places.state(config),
         *checkup_places.log(config),

@@ -8,6 +8,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from authz_sidecar.app import checkup_authorities
 from authz_sidecar.app.finding import Finding, fail, ok, warn
 from authz_sidecar.app.issuers import source_of, web_of
 from authz_sidecar.config import Config
@@ -69,7 +70,8 @@ async def look(config: Config, one: Issuer, clock: Clock) -> list[Finding]:
     if one.secret_file:
         return _file(about, config.at(one.secret_file), load_secret, clock()) + remarks
     if not one.has_keys:
-        return [ok(about, f"its tokens are asked about at {one.introspection_uri}"), *remarks]
+        asked = ok(about, f"its tokens are asked about at {one.introspection_uri}")
+        return [asked, *_authority(config, one, about, clock()), *remarks]
     return await _web(config, one, about, clock) + remarks
 
 
@@ -99,7 +101,8 @@ async def _web(config: Config, one: Issuer, about: str, clock: Clock) -> list[Fi
         loaded = await source_of(one, recorder).load()
     except FetchFailed as error:
         advice = "no token of it is accepted until that works; look at network, `proxy`, `ca_file` and the URL"
-        return [fail(about, str(error), advice), *_clocks(about, recorder.drift, one)]
+        failed = fail(about, str(error), advice)
+        return [failed, *_authority(config, one, about, clock()), *_clocks(about, recorder.drift, one)]
     finally:
         await web.close()
     took = (time.monotonic() - began) * 1_000
@@ -107,6 +110,7 @@ async def _web(config: Config, one: Issuer, about: str, clock: Clock) -> list[Fi
     return [
         ok(about, sentence),
         *_certificate(about, recorder.certificate_ends, clock()),
+        *_authority(config, one, about, clock()),
         *_keys(about, loaded.keys),
         *_clocks(about, recorder.drift, one),
     ]
@@ -120,6 +124,10 @@ def _certificate(about: str, ends: float | None, now: float) -> list[Finding]:
     if ends - now < _SOON_DAYS * _DAY:
         return [warn(about, days, "ask who runs the issuer; then its keys cannot be fetched any more")]
     return [ok(about, days)]
+
+
+def _authority(config: Config, one: Issuer, about: str, now: float) -> list[Finding]:
+    return checkup_authorities.look(about, config.at(one.ca_file), now) if one.ca_file else []
 
 
 def _clocks(about: str, drift: float | None, one: Issuer) -> list[Finding]:

@@ -178,8 +178,9 @@ async def test_the_certificate_of_a_provider_is_looked_at(tmp_path: Path, days: 
     async with provider(shown(tmp_path / "idp.pem", days=days)) as on:
         on.jwks(key("ES256"))
         found = await seen(tmp_path, jwks_uri=f"https://127.0.0.1:{on.port}/jwks", ca_file="idp.pem")
-    told = [one for one in found if "certificate" in one.sentence]
+    told = [one for one in found if "certificate" in one.sentence and "idp.pem" not in one.sentence]
     assert [(one.health, words in one.sentence) for one in told] == [(health, True)]
+    assert [one.health for one in found if "the authority in " in one.sentence] == [health]  # it vouches for itself
 
 
 async def test_a_provider_that_fails_is_told_with_what_to_do(tmp_path: Path) -> None:
