@@ -62,6 +62,8 @@ def bounded(found: tuple[Problem, ...], most: int) -> tuple[Problem, ...]:
 def quote(text: str) -> str:
     """Put an author's words in backticks, cut short and with what cannot be seen escaped."""
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    if shown.isprintable():
+        return f"`{shown}`"
     seen = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
     return f"`{seen}`"
 

@@ -8,6 +8,8 @@ from authz_sidecar.policy.parse import Parsed
 
 def check(parsed: Parsed, grouping: Holding, found: Findings) -> None:
     """Report each group once, at the first g2 row that puts something into it."""
+    if not parsed.rules.tool_groups:
+        return
     tools = [rule.tool for rule in parsed.rules.rules]
     literals = {tool.text for tool in tools if not tool.prefix}
     beginnings = tuple({tool.text for tool in tools if tool.prefix})

@@ -1,44 +1,60 @@
 """Lint: names that differ only by case."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.parse import Parsed
+from authz_sidecar.rules import Membership, Rule, ScopeRow
 
-_Name = tuple[str, str, str, int, int]
-"""Kind, spelling, file, line, column."""
+_Row = Rule | Membership | ScopeRow
+
+_Name = tuple[str, str, _Row, int]
+"""Kind, spelling, row, field."""
 
 
 def check(parsed: Parsed, found: Findings) -> None:
     """Report each further spelling of a name once, where it first stands."""
-    spellings: dict[tuple[str, str], dict[str, tuple[str, int]]] = {}
-    for kind, name, file, line, column in _names(parsed):
+    spellings: dict[tuple[str, str], dict[str, _Row]] = {}
+    for kind, name, row, field in _names(parsed):
         known = spellings.setdefault((kind, name.casefold()), {})
         if name in known:
             continue
         if known:
-            other, (where, at) = next(iter(known.items()))
-            message = f"{quote(name)} and {quote(other)} ({where}:{at}) differ only by case, and are two names"
-            found.warn(file, line, column, "differs-by-case", message)
-        known[name] = (file, line)
+            other, first = next(iter(known.items()))
+            place = f"{first.source}:{first.line}"
+            message = f"{quote(name)} and {quote(other)} ({place}) differ only by case, and are two names"
+            found.warn(row.source, row.line, parsed.places[row.source, row.line][field], "differs-by-case", message)
+        known[name] = row
 
 
 def _names(parsed: Parsed) -> Iterator[_Name]:
-    places, rules = parsed.places, parsed.rules
-    for rule in rules.rules:
-        columns = places[rule.source, rule.line]
-        yield "subject", str(rule.subject), rule.source, rule.line, columns[1]
-        yield "server", str(rule.server), rule.source, rule.line, columns[2]
-        yield "tool", str(rule.tool), rule.source, rule.line, columns[4]
+    rules = parsed.rules
+    yield from _of_rules(rules.rules)
     for row in rules.memberships:
-        columns = places[row.source, row.line]
-        yield "subject", row.member, row.source, row.line, columns[1]
-        yield "subject", row.role, row.source, row.line, columns[2]
+        yield "subject", row.member, row, 1
+        yield "subject", row.role, row, 2
     for row in rules.tool_groups:
-        columns = places[row.source, row.line]
-        yield "tool", row.member, row.source, row.line, columns[1]
-        yield "tool", row.role, row.source, row.line, columns[2]
+        yield "tool", row.member, row, 1
+        yield "tool", row.role, row, 2
     for scope in rules.scopes:
-        columns = places[scope.source, scope.line]
-        yield "server", str(scope.server), scope.source, scope.line, columns[0]
-        yield "tool", str(scope.tool), scope.source, scope.line, columns[2]
+        yield "server", str(scope.server), scope, 0
+        yield "tool", str(scope.tool), scope, 2
+
+
+def _of_rules(rules: Iterable[Rule]) -> Iterator[_Name]:
+    """Give the names of the p rows, most of them once: rows share their patterns, and ids are quick to look up."""
+    subjects: set[int] = set()
+    servers: set[int] = set()
+    tools: set[int] = set()
+    for rule in rules:
+        breathe()
+        if id(rule.subject) not in subjects:
+            subjects.add(id(rule.subject))
+            yield "subject", str(rule.subject), rule, 1
+        if id(rule.server) not in servers:
+            servers.add(id(rule.server))
+            yield "server", str(rule.server), rule, 2
+        if id(rule.tool) not in tools:
+            tools.add(id(rule.tool))
+            yield "tool", str(rule.tool), rule, 4

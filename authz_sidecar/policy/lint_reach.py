@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.methods import METHODS, Kind, find
 from authz_sidecar.model import Server
 from authz_sidecar.policy.covering import overlap
@@ -17,6 +18,7 @@ from authz_sidecar.rules import ANY, Effect, Membership, Pattern, Rule, ScopeRow
 _COMPLETIONS: Final = (Pattern("ref/prompt:", prefix=True), Pattern("ref/resource:", prefix=True))
 _COMPLETE: Final = "completion/complete"
 _ACTS_ON_NOTHING: Final = frozenset({"logging/setLevel"})
+_BY_URI: Final = ("resources/", "subscriptions/")
 _BASE: Final = {name: entry.follows for name, entry in METHODS.items()}
 
 
@@ -24,16 +26,21 @@ def check(parsed: Parsed, servers: Mapping[str, Server], grouping: Holding, foun
     """Report rows whose tool does not fit their method or is offered nowhere, and scope rows that guard nothing."""
     reach = _Reach(parsed, servers, grouping)
     groups = {row.role for row in parsed.rules.tool_groups}
+    quiet: dict[tuple[int, int], bool] = {}  # by ids: most rows share their patterns, and ids are quick to look up
     for rule in parsed.rules.rules:
-        if rule.tool.text not in groups:  # which tools are in it, the g2 rows say
-            reach.tool(rule, parsed.places[rule.source, rule.line][4], found)
+        breathe()
+        pair = id(rule.server), id(rule.method)
+        if pair not in quiet:
+            quiet[pair] = reach.is_quiet(rule.server, rule.method)
+        if not quiet[pair] and rule.tool.text not in groups:  # which tools are in it, the g2 rows say
+            reach.tool(rule, 4, found)
     for member in parsed.rules.tool_groups:
         if member.member not in groups:
             reach.member(member, parsed.places[member.source, member.line][1], found)
     scoped: dict[object, int] = {}
     for row in parsed.rules.scopes:
         columns = parsed.places[row.source, row.line]
-        reach.tool(row, columns[2], found)
+        reach.tool(row, 2, found)
         first = scoped.setdefault((row.server, row.method, row.tool, frozenset(row.scopes)), row.line)
         if first != row.line:
             found.warn(row.source, row.line, columns[0], "duplicate-row", f"says the same as line {first}")
@@ -50,22 +57,32 @@ class _Reach:
             self._about.setdefault(rule.tool.text, []).append(rule)
         self._methods: dict[tuple[Pattern, Pattern], frozenset[str]] = {}
         self._offers: dict[tuple[Pattern, Pattern], _Offers | None] = {}
-        self._allows = _allows(parsed.rules.rules, grouping)
+        self._allows = _allows(parsed.rules.rules, grouping) if parsed.rules.scopes else {}
 
-    def tool(self, row: Rule | ScopeRow, column: int, found: Findings) -> None:
-        """Look at the tool of a row."""
+    def is_quiet(self, server: Pattern, method: Pattern) -> bool:
+        """Say whether there is nothing to report, whatever the tool."""
+        methods = self.methods(server, method)
+        if not methods:
+            return True
+        return self._offered(server, method) is None and not all(map(_is_choosy, methods))
+
+    def tool(self, row: Rule | ScopeRow, field: int, found: Findings) -> None:
+        """Look at the tool of a row, which stands in this field."""
         methods = self.methods(row.server, row.method)
         if row.tool == ANY or not methods:
             return
         if all(_never(method, row.tool) for method in methods):
             message = f"{quote(str(row.method))} never acts on {quote(str(row.tool))}, {_wanted(methods)}"
-            found.warn(row.source, row.line, column, "never-matches", message)
+            found.warn(row.source, row.line, self._column(row, field), "never-matches", message)
             return
         offers = self._offered(row.server, row.method)
         if offers is not None and not offers.match(row.tool):
             near = offers.hint(row.tool.text)
             message = f"no server that is meant here offers {quote(str(row.tool))}, as recorded in tools.json{near}"
-            found.warn(row.source, row.line, column, "unknown-tool", message)
+            found.warn(row.source, row.line, self._column(row, field), "unknown-tool", message)
+
+    def _column(self, row: Rule | ScopeRow, field: int) -> int:
+        return self._parsed.places[row.source, row.line][field]
 
     def member(self, row: Membership, column: int, found: Findings) -> None:
         """Look at a tool that is put into a group: some server must offer it to a method that a row is about."""
@@ -165,13 +182,18 @@ def _judged(method: str, extra: frozenset[str]) -> bool:
     return entry is not None and entry.kind is not Kind.PASS
 
 
+def _is_choosy(method: str) -> bool:
+    """Say whether there are names on anything of which the method never acts."""
+    return method in _ACTS_ON_NOTHING or method == _COMPLETE or method.startswith(_BY_URI)
+
+
 def _never(method: str, tool: Pattern) -> bool:
     """Say whether the method never acts on anything of this name."""
     if method in _ACTS_ON_NOTHING:
         return True
     if method == _COMPLETE:
         return not any(overlap(tool, known) for known in _COMPLETIONS)
-    if method.startswith(("resources/", "subscriptions/")):
+    if method.startswith(_BY_URI):
         return not tool.prefix and ":" not in tool.text  # RFC 3986: a URI begins with a scheme and a colon
     return False
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.names import closest
@@ -46,9 +47,16 @@ def _unheld(parsed: Parsed, holding: Holding, carried: frozenset[str], found: Fi
         return frozenset[str]().union(*map(holding.on(place).held, members))
 
     hint = Hints(row.role for row in parsed.rules.memberships)
+    quiet: set[int] = set()  # ids: most rows share their subjects, and ids are quick to look up
     for rule in parsed.rules.rules:
+        breathe()
+        if id(rule.subject) in quiet:
+            continue
         name = rule.subject.text
-        if rule.subject.prefix or _is_carried(name, carried) or any(name in reached(at) for at in places.of(rule)):
+        if rule.subject.prefix or _is_carried(name, carried):
+            quiet.add(id(rule.subject))
+            continue
+        if any(name in reached(at) for at in places.of(rule)):
             continue
         here = f" on {quote(str(rule.server))}" if holding.servers else ""
         message = f"nobody has {quote(name)}{here}: no token carries it and no g row gives it{hint(name)}"
@@ -59,7 +67,8 @@ def _idle(parsed: Parsed, holding: Holding, found: Findings) -> None:
     literals: dict[str, set[str]] = {}
     beginnings: dict[str, set[str]] = {}
     places = _Places(holding)
-    for rule in parsed.rules.rules:
+    for rule in parsed.rules.rules if parsed.rules.memberships else ():
+        breathe()
         for at in places.of(rule):
             (beginnings if rule.subject.prefix else literals).setdefault(at, set()).add(rule.subject.text)
     hint = Hints({name for names in literals.values() for name in names})

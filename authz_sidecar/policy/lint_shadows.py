@@ -4,12 +4,14 @@ import math
 from functools import partial
 from typing import Final
 
+from authz_sidecar.breath import breathe
 from authz_sidecar.methods import METHODS, Kind
 from authz_sidecar.policy.cells import where
 from authz_sidecar.policy.covering import Cover, Names
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.parse import Parsed
+from authz_sidecar.policy.suspects import suspects
 from authz_sidecar.rules import ANY, Effect, Pattern, Rule
 
 _LISTS: Final = tuple((name, entry.follows) for name, entry in METHODS.items() if entry.kind is Kind.LIST)
@@ -18,9 +20,13 @@ _LISTS: Final = tuple((name, entry.follows) for name, entry in METHODS.items() i
 def check(parsed: Parsed, holding: Holding, grouping: Holding, found: Findings) -> None:
     """Report rows that a deny or a broader row covers, and rows that give everything to everybody."""
     rules = parsed.rules.rules
-    denies = Cover(rule for rule in rules if rule.effect is Effect.DENY)
-    allows = Cover(rule for rule in rules if rule.effect is Effect.ALLOW)
-    for rule in rules:
+    suspect = suspects(rules, holding, grouping)
+    denies = Cover(rule for rule in suspect.rows if rule.effect is Effect.DENY)
+    allows = Cover(rule for rule in suspect.rows if rule.effect is Effect.ALLOW)
+    for place, rule in enumerate(rules):
+        breathe()
+        if place not in suspect.places and not rule.subject.prefix:
+            continue
         # A row for many servers is covered only by roles that are held on all of them.
         held = holding.on("" if rule.server.prefix else rule.server.text).held(rule.subject.text)
         names = Names(subjects=sorted(held), tools=sorted(grouping.held(rule.tool.text)))

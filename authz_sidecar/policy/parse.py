@@ -9,6 +9,7 @@ from typing import Final
 from authz_sidecar.breath import breathe
 from authz_sidecar.policy import names, tables
 from authz_sidecar.policy.cells import Columns, Places, cell, fits, where
+from authz_sidecar.policy.covering import same
 from authz_sidecar.policy.csvrows import Row, each, each_or
 from authz_sidecar.policy.findings import Findings, quote
 from authz_sidecar.policy.grid import MATRIX, parse_matrix
@@ -180,17 +181,24 @@ def _membership(row: Row, found: Findings) -> list[Membership]:
 
 
 def _warn_duplicates(rules: Sequence[Rule], places: Places, found: Findings) -> None:
-    seen: dict[object, Rule] = {}
+    """Report each row that says what one above it says."""
+    firsts: dict[object, Rule] = {}
+    alike: dict[object, Rule] = {}  # of rows with the same texts, each that says something else
     for rule in rules:
         breathe()
         who, server, method, tool = rule.subject, rule.server, rule.method, rule.tool
-        texts = (who.text, server.text, method.text, tool.text)  # quicker to hash than patterns
-        key = (texts, who.prefix, server.prefix, method.prefix, tool.prefix, rule.effect, rule.until, rule.when)
-        first = seen.setdefault(key, rule)
+        texts = who.text, server.text, method.text, tool.text  # quicker to hash than patterns
+        first = firsts.setdefault(texts, rule)
+        if first is rule:
+            continue
+        if not same(first, rule):
+            key = (texts, who.prefix, server.prefix, method.prefix, tool.prefix, rule.effect, rule.until, rule.when)
+            first = alike.setdefault(key, rule)
         if first is not rule:
             column = places[rule.source, rule.line][0]
             message = f"says the same as {where(first, rule.source)}"
             found.warn(rule.source, rule.line, column, "duplicate-row", message)
-    while seen:  # let go at once, a hundred thousand keys would hold up everybody
-        seen.popitem()
-        breathe()
+    for some in (firsts, alike):  # let go at once, a hundred thousand keys would hold up everybody
+        while some:
+            some.popitem()
+            breathe()
