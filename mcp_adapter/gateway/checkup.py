@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mcp_adapter.gateway.config import Gateway, Server
 from mcp_adapter.gateway.configfile import ConfigError, load
+from mcp_adapter.gateway.ending import endings
 from mcp_adapter.gateway.front import sidecar
 from mcp_adapter.gateway.upstreams import Failed, Upstream
 from mcp_adapter.pdp import Fault, Item, Unanswered
@@ -28,6 +29,7 @@ async def checkup(path: Path) -> list[Finding]:
     base = path.parent.resolve()
     count = len(config.servers)
     found = [Finding(what="configuration", ok=True, detail=f"{count} server{'s' * (count > 1)}")]
+    found += [Finding(what=one.what, ok=one.ok, detail=one.detail) for one in endings(config, base)]
     for server in config.servers:
         found.append(await _decided(config, server, base))
         found.append(await _reached(server, base))

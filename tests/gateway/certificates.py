@@ -22,13 +22,13 @@ class Authority:
     certificate: x509.Certificate
     file: Path
 
-    def leaf(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """Write a certificate for the loopback and its key, and give the two files."""
+    def leaf(self, folder: Path, name: str, *, days: float = 1) -> tuple[Path, Path]:
+        """Write a certificate for the loopback that ends in so many days and its key, and give the two files."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         made = (
-            _begun(name, self.certificate.subject, key)
+            _begun(name, self.certificate.subject, key, days)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
@@ -44,7 +44,7 @@ class Authority:
         return cert, private
 
 
-def authority(folder: Path, name: str) -> Authority:
+def authority(folder: Path, name: str, *, days: float = 1) -> Authority:
     """Make an authority and write its certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -60,7 +60,7 @@ def authority(folder: Path, name: str) -> Authority:
         decipher_only=False,
     )
     made = (
-        _begun(name, subject, key)
+        _begun(name, subject, key, days)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -71,7 +71,7 @@ def authority(folder: Path, name: str) -> Authority:
     return Authority(name=name, key=key, certificate=made, file=file)
 
 
-def _begun(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _begun(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -79,6 +79,6 @@ def _begun(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x50
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_before(now - 100 * _DAY)
+        .not_valid_after(now + days * _DAY)
     )
