@@ -12,7 +12,7 @@ from mcp_adapter.asked import Asked
 from mcp_adapter.headers import Headers
 from mcp_adapter.unknown import Unknown
 from tests.adapter.bench import Lines, Said, Upstream, call, post, tool
-from tests.adapter.test_end_to_end import running, server
+from tests.adapter.real_server import running, server
 from tests.adapter.wire import Caller
 
 

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp_adapter import AuthzMiddleware
 from tests.adapter.bench import ALICE, Lines, Said, Upstream, call, post, tool
 from tests.adapter.guarding import guard
-from tests.adapter.test_end_to_end import running
+from tests.adapter.real_server import running
 from tests.adapter.wire import META, MODERN, Caller
 
 

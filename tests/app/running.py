@@ -13,8 +13,10 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
+import pytest
 
 from authz_sidecar import app, configfile
+from authz_sidecar.errors import ConfigError
 from authz_sidecar.tokens import mint
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
@@ -107,6 +109,14 @@ async def running(house: House) -> AsyncIterator[rpc.AuthorizationServiceStub]:
         async with asyncio.timeout(WAIT):
             await asyncio.wait({served})
     served.result()
+
+
+async def refused(home: House) -> str:
+    """Give what the start is refused with."""
+    with pytest.raises(ConfigError) as told:
+        async with running(home):
+            pass
+    return str(told.value)
 
 
 async def ask(stub: Any, token: str, tool: str = "echo", **more: Any) -> pb.CheckResponse:

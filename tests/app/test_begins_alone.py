@@ -2,25 +2,10 @@
 
 import socket
 import stat
-from collections.abc import Iterator
 
 import pytest
 
-from authz_sidecar.errors import ConfigError
-from tests.app.running import House, ask, house, running
-
-
-@pytest.fixture
-def home() -> Iterator[House]:
-    with house() as found:
-        yield found
-
-
-async def refused(home: House) -> str:
-    with pytest.raises(ConfigError) as told:
-        async with running(home):
-            pass
-    return str(told.value)
+from tests.app.running import House, ask, refused, running
 
 
 async def test_the_state_directory_is_private(home: House) -> None:

@@ -1,7 +1,6 @@
 """Explaining what is in force: by token or by name, also while the files on disk are refused."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -10,13 +9,7 @@ import pytest
 
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
-from tests.app.running import WAIT, House, ask, house, running, until
-
-
-@pytest.fixture
-def home() -> Iterator[House]:
-    with house() as it:
-        yield it
+from tests.app.running import WAIT, House, ask, running, until
 
 
 async def explained(home: House, tool: str, **who: Any) -> pb.ExplainResponse:

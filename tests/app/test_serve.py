@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,7 @@ from authz_sidecar.errors import ConfigError
 from authz_sidecar.tokens import mint
 from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire import authz_pb2_grpc as rpc
-from tests.app.running import AUDIENCE, POLICY, House, ask, house, running, until
-
-
-@pytest.fixture
-def home() -> Iterator[House]:
-    with house() as found:
-        yield found
-
-
-async def refused(home: House) -> str:
-    with pytest.raises(ConfigError) as told:
-        async with running(home):
-            pass
-    return str(told.value)
+from tests.app.running import AUDIENCE, POLICY, House, ask, refused, running, until
 
 
 async def health(home: House) -> int:

@@ -1,12 +1,10 @@
 """The sidecar over TLS, with a certificate of its own."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import grpc.aio
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,13 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from authz_sidecar.wire import authz_pb2_grpc as rpc
-from tests.app.running import House, ask, house, running
-
-
-@pytest.fixture
-def home() -> Iterator[House]:
-    with house() as found:
-        yield found
+from tests.app.running import House, ask, running
 
 
 async def test_tls_shows_who_answers(home: House) -> None:

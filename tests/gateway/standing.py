@@ -91,6 +91,17 @@ class Recording:
         while (await receive())["type"] != "http.disconnect":
             pass
 
+    def hold(self) -> asyncio.Event:
+        """Answer no more; gives what is set once a request is here."""
+        asked = asyncio.Event()
+
+        async def answering(send):
+            asked.set()
+            await asyncio.Event().wait()
+
+        self.answering = answering
+        return asked
+
     def seen(self, name: str) -> list[str]:
         """Give every value of a header of the last request."""
         return [value.decode() for key, value in self.scopes[-1]["headers"] if key == name.encode()]

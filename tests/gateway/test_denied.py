@@ -6,7 +6,7 @@ import json
 import pytest
 
 from mcp_adapter.gateway.configfile import ConfigError, load
-from tests.adapter.test_end_to_end import server as full
+from tests.adapter.real_server import server as full
 from tests.adapter.test_hiding import lesser, plain
 from tests.adapter.wire import Caller
 from tests.gateway.standing import asking, call, config, events, gateway, running

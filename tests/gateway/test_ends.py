@@ -37,13 +37,7 @@ async def test_a_listener_that_never_started_stops(server):
 
 
 async def test_a_request_in_flight_ends_when_the_grace_of_a_retired_server_is_over(tmp_path, sidecar, server, upstream):
-    asked = asyncio.Event()
-
-    async def answering(send):
-        asked.set()
-        await asyncio.Event().wait()
-
-    server.answering = answering
+    asked = server.hold()
     async with gateway(config(tmp_path, sidecar, upstream)) as front, asking(front) as http:
         request = asyncio.create_task(http.post("/mcp", content=call()))
         async with asyncio.timeout(10):

@@ -49,13 +49,7 @@ async def test_a_client_that_goes_away_ends_the_request_to_the_server(tmp_path, 
 
 
 async def test_a_client_that_goes_away_before_the_answer_begins_ends_it_too(tmp_path, sidecar, server, upstream):
-    asked = asyncio.Event()
-
-    async def answering(send):
-        asked.set()
-        await asyncio.Event().wait()
-
-    server.answering = answering
+    asked = server.hold()
     async with gateway(config(tmp_path, sidecar, upstream)) as front, asking(front) as http:
         request = asyncio.create_task(http.post("/mcp", content=call()))
         async with asyncio.timeout(10):

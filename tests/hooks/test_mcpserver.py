@@ -6,50 +6,19 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from mcp import Client
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 
 from mcp_adapter import current_principal
 from mcp_adapter.mcpserver import AuthzServerMiddleware
-from tests.adapter.test_end_to_end import caller, running
+from tests.adapter.real_server import caller, running
+from tests.adapter.real_server import server as full
 
 MODES = ["auto", "legacy"]
 
 
 def server(guard: AuthzServerMiddleware) -> MCPServer:
-    mcp = MCPServer("hooked", middleware=[guard])
-
-    @mcp.tool()
-    def echo(text: str) -> str:
-        return text
-
-    @mcp.tool()
-    def danger() -> str:
-        return "BOOM"
-
-    @mcp.tool()
-    def write() -> str:
-        return "written"
-
-    @mcp.tool()
-    def fail() -> str:
-        raise ValueError("failed")
-
-    @mcp.tool()
-    async def whoami(ctx: Context) -> str:
-        return current_principal(ctx).subject
-
-    @mcp.resource("note://a")
-    def note_a() -> str:
-        return "a"
-
-    @mcp.resource("note://b")
-    def note_b() -> str:
-        return "b"
-
-    @mcp.prompt()
-    def greet() -> str:
-        return "hello"
+    mcp = full(MCPServer("hooked", middleware=[guard]))
 
     @mcp.prompt()
     def secret() -> str:

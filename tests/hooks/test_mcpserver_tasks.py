@@ -7,7 +7,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import RequestParams
 
 from mcp_adapter.mcpserver import AuthzServerMiddleware
-from tests.adapter.test_end_to_end import running
+from tests.adapter.real_server import running
 from tests.adapter.wire import Caller
 
 

@@ -10,7 +10,7 @@ from pydantic import AnyHttpUrl
 
 from mcp_adapter.pdp import Unanswered
 from mcp_adapter.verifier import SidecarTokenVerifier
-from tests.adapter.test_end_to_end import running
+from tests.adapter.real_server import running
 from tests.hooks.test_mcpserver import ACCEPT, INITIALIZE
 
 RESOURCE = "https://ops.example/mcp"

@@ -16,9 +16,10 @@ from authz_sidecar.oauth.client import Proof
 from authz_sidecar.oauth.clientauth import ASSERTION
 from authz_sidecar.oauth.clientjwks import Jwks, JwksRefused
 from authz_sidecar.oauth.clientkeys import PublishedKeys
-from authz_sidecar.oauth.documents import DocumentClients, DocumentUnavailable, Fetched
+from authz_sidecar.oauth.documents import DocumentClients
 from tests.oauth.test_assertions import EC, OTHER, PUBLIC, RSA
 from tests.oauth.test_documents import SAID, URL
+from tests.oauth.test_documents import Web as Pages
 from tests.oauth.world import CALLBACK, ISSUER, Time, World, world
 
 KEYS = "https://keys.example/jwks.json"
@@ -38,22 +39,12 @@ def _signs(**changes: object) -> bytes:
     return json.dumps({name: value for name, value in (said | changes).items() if value is not None}).encode()
 
 
-class Web:
-    """A web with pages, that counts who looks."""
+class Web(Pages):
+    """A web with a document of a client and its keys."""
 
     def __init__(self, keys: bytes = b"", **headers: str) -> None:
-        self.pages = {URL: _signs(), KEYS: keys or _set(PUBLIC)}
-        self.headers = headers
-        self.fetched: list[str] = []
-        self.gate: asyncio.Event | None = None
-
-    async def __call__(self, url: str) -> Fetched:
-        self.fetched.append(url)
-        if self.gate is not None:
-            await self.gate.wait()
-        if url not in self.pages:
-            raise DocumentUnavailable("nobody answers")
-        return Fetched(headers=self.headers, body=self.pages[url])
+        super().__init__(**headers)
+        self.pages |= {URL: _signs(), KEYS: keys or _set(PUBLIC)}
 
 
 def _named(*kids: str) -> Any:

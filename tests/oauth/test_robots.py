@@ -15,8 +15,9 @@ from mcp.client.auth.extensions.identity_assertion import IdentityAssertionOAuth
 
 from authz_sidecar.oauth.client import Proof
 from authz_sidecar.oauth.flow_assertion import JWT_BEARER, IdentityProvider
+from examples.oauth_flow.app import Memory
+from tests.oauth.place import BASE, MCP, Place, place
 from tests.oauth.test_assertions import EC, IDP, PUBLIC, _keys, _signed
-from tests.oauth.test_sdk import BASE, MCP, Place, Storage, place
 from tests.oauth.world import SECRET, confidential
 
 ITSELF = frozenset({"client_credentials"})
@@ -35,7 +36,7 @@ async def _asked(found: Place, auth: httpx2.Auth) -> Mapping[str, object]:
 async def test_a_robot_with_a_secret_acts_for_itself(tmp_path: Path, method: str) -> None:
     async with place(tmp_path, sdk=False) as found:
         await found.made.add(id="robot", grant_types=ITSELF, **confidential())
-        auth = ClientCredentialsOAuthProvider(MCP, Storage(), "robot", SECRET, method, issuer=BASE)  # type: ignore[arg-type] # one of its two words
+        auth = ClientCredentialsOAuthProvider(MCP, Memory(), "robot", SECRET, method, issuer=BASE)  # type: ignore[arg-type] # one of its two words
         assert await _asked(found, auth) == {"sub": "robot", "scope": "tickets:read", "aud": MCP}
 
 
@@ -47,7 +48,7 @@ async def test_a_robot_with_a_key_signs_for_itself(tmp_path: Path) -> None:
         await found.made.add(id="signer", proof=Proof.PRIVATE_KEY, jwks=(PUBLIC,), grant_types=ITSELF)
         signs = SignedJWTParameters(issuer="signer", subject="signer", signing_key=PEM, signing_algorithm="ES256")
         auth = PrivateKeyJWTOAuthProvider(
-            MCP, Storage(), "signer", assertion_provider=signs.create_assertion_provider(), issuer=BASE
+            MCP, Memory(), "signer", assertion_provider=signs.create_assertion_provider(), issuer=BASE
         )
         assert await _asked(found, auth) == {"sub": "signer", "scope": "tickets:read", "aud": MCP}
 
@@ -62,5 +63,5 @@ async def test_a_companys_provider_vouches_for_a_person_and_no_page_is_shown(tmp
             times = {"iat": now, "exp": now + 60, "jti": "v1"}
             return _signed(claims | times | {"scope": "tickets:read"}, typ="oauth-id-jag+jwt")
 
-        auth = IdentityAssertionOAuthProvider(MCP, Storage(), "desk", SECRET, BASE, vouched, "tickets:read")
+        auth = IdentityAssertionOAuthProvider(MCP, Memory(), "desk", SECRET, BASE, vouched, "tickets:read")
         assert await _asked(found, auth) == {"sub": "alice", "scope": "tickets:read", "aud": MCP}

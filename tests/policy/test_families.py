@@ -9,47 +9,21 @@ from hypothesis import strategies as st
 
 from authz_sidecar.policy.diff import compare
 from authz_sidecar.policy.expect import trials
-from authz_sidecar.policy.matrix import fill
 from authz_sidecar.policy.people import names
 from authz_sidecar.policy.questions import Questions
 from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Universe
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Rules
-from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, questions
-from tests.policy.families import (
-    Case,
-    built,
-    compiled,
-    covered,
-    foreign,
-    pairs,
-    policy,
-    read,
-)
+from tests.policy.agreed import assert_agreed
+from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers
+from tests.policy.families import Case, built, compiled, covered, foreign, pairs, policy, read
 
 
 @CALM
 @given(st.one_of(read, foreign))
 def test_who_what_and_the_matrix_agree_with_asking(case: Case) -> None:
-    made = policy(case)
-    asked = questions(made)
-    said = {key for key, (permitted, _) in answers(made).items() if permitted}
-
-    async def ask() -> tuple[set[object], set[object], set[object]]:
-        who = {
-            (grant.name.name, one) for one in asked.universe async for grant in asked.who_can(one) if grant.permitted
-        }
-        what = {
-            (name.name, grant.target)
-            for name in asked.names
-            async for grant in asked.what_can((name.name,))
-            if grant.permitted
-        }
-        table = await fill(asked, servers=frozenset(), kinds=frozenset())
-        return who, what, {key for key, grant in table.grants.items() if grant.permitted}
-
-    assert asyncio.run(ask()) == (said, said, said)
+    assert_agreed(policy(case))
 
 
 def _shared(old: Policy, new: Policy) -> tuple[Questions, Questions]:

@@ -15,7 +15,8 @@ from authz_sidecar.policy.tools import Offer, Tools
 from authz_sidecar.policy.universe import unlike
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Membership
-from tests.policy.drawn import CALM, HIERARCHY, SERVERS, answers, loaded, policies, questions, scopes, without
+from tests.policy.agreed import assert_agreed
+from tests.policy.drawn import CALM, HIERARCHY, SERVERS, loaded, policies, questions, scopes, without
 
 RULES = """\
 p, role:r,   desk, tools/call, t,  allow
@@ -128,24 +129,7 @@ def test_a_list_is_asked_about_where_a_row_speaks_of_it_alone() -> None:
 @CALM
 @given(policies, scopes)
 def test_who_what_and_the_matrix_agree_with_asking(policy: str, scope_rows: str) -> None:
-    made = loaded(policy, scopes=scope_rows)
-    asked = questions(made)
-    said = {key for key, (permitted, _) in answers(made).items() if permitted}
-
-    async def ask() -> tuple[set[object], set[object], set[object]]:
-        who = {
-            (grant.name.name, one) for one in asked.universe async for grant in asked.who_can(one) if grant.permitted
-        }
-        what = {
-            (name.name, grant.target)
-            for name in asked.names
-            async for grant in asked.what_can((name.name,))
-            if grant.permitted
-        }
-        table = await fill(asked, servers=frozenset(), kinds=frozenset())
-        return who, what, {key for key, grant in table.grants.items() if grant.permitted}
-
-    assert asyncio.run(ask()) == (said, said, said)
+    assert_agreed(loaded(policy, scopes=scope_rows))
 
 
 @CALM

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,18 +19,6 @@ OVERLAP: Final = 60.0
 FRESH: Final = 60
 """Seconds for which the provider lets its key set be kept."""
 _PACE: Final = 0.02
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return real.install(tmp_path_factory.mktemp("provider"))
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    with sidecar.house() as found:
-        found.policy.write_text("p, client:nightly, ops, tools/call, echo, allow\n")
-        yield found
 
 
 class Load:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,6 @@ from tests.app.running import AUDIENCE, House
 from tests.providers import real
 
 pytestmark = [pytest.mark.providers, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return real.install(tmp_path_factory.mktemp("provider"))
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    with sidecar.house() as found:
-        found.policy.write_text("p, client:nightly, ops, tools/call, echo, allow\n")
-        yield found
 
 
 def configure(house: House, issuer: str, algorithm: str, source: str) -> None:

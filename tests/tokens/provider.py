@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,6 +132,16 @@ class Time:
         nap: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._naps.put_nowait((seconds, nap))
         await nap
+
+    @asynccontextmanager
+    async def spent_on(self, work: Coroutine[Any, Any, None]) -> "AsyncIterator[Nap]":
+        """Let it work until the block ends; gives its first sleep."""
+        task = asyncio.create_task(work)
+        try:
+            yield await self.nap()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def nap(self) -> "Nap":
         """Wait until somebody sleeps."""

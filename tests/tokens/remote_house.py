@@ -62,12 +62,8 @@ class House:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Nap]:
-        task = asyncio.create_task(self.keys.run())
-        try:
-            yield await self.time.nap()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with self.time.spent_on(self.keys.run()) as nap:
+            yield nap
 
     async def verify(self, text: str) -> str:
         async with asyncio.timeout(10):

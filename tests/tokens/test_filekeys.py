@@ -1,6 +1,5 @@
 """Key files: an edit is live once it rests, and a broken one changes nothing."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,12 +47,8 @@ class Room:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Nap]:
-        task = asyncio.create_task(self.keys.run())
-        try:
-            yield await self.time.nap()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with self.time.spent_on(self.keys.run()) as nap:
+            yield nap
 
     def kids(self) -> list[str | None]:
         return [one.kid for one in self.keys.keys]
