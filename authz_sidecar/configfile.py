@@ -21,6 +21,7 @@ _HEADER: Final = re.compile(r"\s*\[(\[)?\s*([A-Za-z0-9_.\-\" ]+?)\s*\]")
 _KEY: Final = re.compile(r"\s*[\"']?([A-Za-z0-9_:.\-]+?)[\"']?\s*=")
 _PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _LARGEST: Final = 1_048_576
+_BOM: Final = b"\xef\xbb\xbf"
 
 Location = tuple[str | int, ...]
 
@@ -58,6 +59,8 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
         if len(data) > _LARGEST:
             raise ConfigError(f"{path}: larger than {_LARGEST} bytes, so surely not a configuration")
+        if data.startswith(_BOM):
+            raise ConfigError(f"{path}:1:1: begins with a byte order mark, save as plain UTF-8")
         return data.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `authz-sidecar init` writes one") from None
@@ -177,4 +180,25 @@ def _what(where: Location, spelled: str, problem: typing.Any) -> str:
             reason = str(problem["ctx"]["error"])
             return f"`{spelled}`: {reason}" if spelled else reason
         case _:
-            return f"`{spelled}`: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+            return f"`{spelled}`: {_expected(spelled, problem)}"
+
+
+def _expected(spelled: str, problem: typing.Any) -> str:
+    """Say in words of TOML what should be there."""
+    match problem["type"], problem["input"]:
+        case "tuple_type", dict():
+            return f"is a list of tables, write `[[{spelled}]]`"
+        case "tuple_type", _:
+            return 'expected a list, for example `["one", "two"]`'
+        case "model_type" | "dict_type", list() | tuple():
+            return f"stands once, write `[{spelled}]`"
+        case "model_type" | "dict_type", _:
+            return "expected a table, with keys of its own"
+        case "bool_type", _:
+            return "expected `true` or `false`, without quotes"
+        case "int_type", _:
+            return "expected a whole number, without quotes"
+        case "string_type", _:
+            return "expected a text in quotes"
+        case _:
+            return f"{problem['msg'][:1].lower()}{problem['msg'][1:]}"

@@ -76,7 +76,8 @@ def _carefully(data: bytes, max_depth: int) -> object:
     try:
         value: object = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise StrictJsonError(f"{error.msg.lower()} at line {error.lineno} column {error.colno}") from None
+        place = f"line {error.lineno} column {error.colno}"
+        raise StrictJsonError(f"breaks at {place}: {error.msg[:1].lower()}{error.msg[1:]}") from None
     except RecursionError:
         raise StrictJsonError(f"is nested deeper than {max_depth}") from None
     if "\\u" in text:

@@ -38,6 +38,7 @@ _TEXT: Final = re.compile(r"""([rR]?)("|')""")
 _ESCAPE: Final = re.compile(
     r"""\\(?:([abfnrtv\\?"'`])|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2}))"""
 )
+_WRITTEN_ELSEWHERE: Final = {"=": "==", "&": "&&", "|": "||"}
 _SHORT: Final = dict(zip("abfnrtv\\?\"'`", "\a\b\f\n\r\t\v\\?\"'`", strict=True))
 
 
@@ -74,7 +75,13 @@ def _word(text: str, at: int) -> tuple[Word, int]:
         raise Misread(at, "note-inside", "a note inside a condition, put notes on a line of their own")
     if found := _MARK.match(text, at):
         return Word(Kind.MARK, found[0], at), found.end()
-    raise Misread(at, "unknown-character", f"unknown character {_shown(text[at])}")
+    raise Misread(at, "unknown-character", f"unknown character {_shown(text[at])}{_meant(text, at)}")
+
+
+def _meant(text: str, at: int) -> str:
+    """Suggest the mark that others write so."""
+    other = ">=" if text.startswith("=>", at) else _WRITTEN_ELSEWHERE.get(text[at])
+    return f", did you mean `{other}`" if other else ""
 
 
 def _literal(text: str, start: int, *, raw: bool, opened: int) -> tuple[Word, int]:

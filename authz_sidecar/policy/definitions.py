@@ -70,8 +70,8 @@ def _section(file: str, line: Line, seen: set[str], found: Findings) -> str:
     """Enter a section; an unknown or repeated one is reported, and what is in an unknown one is not looked at."""
     name = line.text.strip(" \t").removeprefix("[").removesuffix("]").strip(" \t")
     if name not in SECTIONS or not line.text.rstrip(" \t").endswith("]"):
-        wanted = expected(name, SECTIONS)
-        _report(file, line, "unknown-section", f"unknown section {quote(name)}, {wanted}", found)
+        wanted = f"expected `[{name}]`" if name in SECTIONS else expected(name, SECTIONS)
+        _report(file, line, "unknown-section", f"unknown section {quote(line.text.strip())}, {wanted}", found)
         return ""
     if name in seen:
         _report(file, line, "repeated-section", f"section {quote(name)} stands here twice", found)

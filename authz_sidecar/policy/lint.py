@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from authz_sidecar.model import Server
-from authz_sidecar.policy import lint_groups, lint_names, lint_reach, lint_roles, lint_shadows
+from authz_sidecar.policy import lint_groups, lint_names, lint_odd, lint_reach, lint_roles, lint_shadows
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.holding import Holding
 from authz_sidecar.policy.parse import Parsed
@@ -21,6 +21,7 @@ CODES: Final[Mapping[str, str]] = {
     "never-matches": "A row can never match a call.",
     "no-line-end": "The last line has no line end; the file may be cut short.",
     "not-linted": "The policy is too large to be linted at every load.",
+    "odd-tool-name": "A row names a tool as no tool should be called; a list or another pattern was meant.",
     "redundant-deny": "A broader deny row covers this one.",
     "scope-never-applies": "A scope row guards what no row allows.",
     "scope-on-list": "A scope row guards a list, which is shown whatever the scopes.",
@@ -48,3 +49,4 @@ def lint(parsed: Parsed, servers: Mapping[str, Server], carried: frozenset[str],
     lint_roles.check(parsed, holding, carried, found)
     lint_groups.check(parsed, grouping, found)
     lint_names.check(parsed, found)
+    lint_odd.check(parsed, servers, found)

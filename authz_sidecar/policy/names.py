@@ -128,6 +128,7 @@ def expected(word: str, known: Iterable[str]) -> str:
 
 
 def _meant(text: str) -> str:
+    text = text.strip("'\u2018\u2019`")  # what quotes in other languages quotes nothing here
     head, colon, name = text.partition(":")
     near = closest(f"{head}:", PREFIXES) if colon else None
     if near:

@@ -25,7 +25,7 @@ class Ends:
     def __init__(self, file: str, found: Findings) -> None:
         self._file, self._found = file, found
         self._line = 0
-        self._until = 0.0
+        self._until: float | None = None
 
     @property
     def waiting(self) -> bool:
@@ -49,7 +49,7 @@ class Ends:
                 f"{quote(line.text.strip())} names no day, write `# until 2027-01-31` or `# until 2027-01-31T18:00Z`"
             )
             self._error(line.number, message)
-        self._until = until or 0.0
+        self._until = until
 
     def take(self, number: int) -> float | None:
         """Give the end of the row on this line, in seconds since the epoch."""

@@ -84,7 +84,7 @@ def test_where_it_listens(write: Write, tmp_path: Path, listen: str, data: str |
         ),
         pytest.param(
             "[audit]\nqueue_lines = '1000'",
-            "authz.toml:14: `audit.queue_lines`: input should be a valid integer",
+            "authz.toml:14: `audit.queue_lines`: expected a whole number, without quotes",
             id="text for a number",
         ),
         pytest.param(
@@ -94,7 +94,7 @@ def test_where_it_listens(write: Write, tmp_path: Path, listen: str, data: str |
         ),
         pytest.param(
             "[audit]\nconsole = 1",
-            "authz.toml:14: `audit.console`: input should be a valid boolean",
+            "authz.toml:14: `audit.console`: expected `true` or `false`, without quotes",
             id="a number for a truth",
         ),
         pytest.param(
@@ -134,8 +134,16 @@ def test_where_it_listens(write: Write, tmp_path: Path, listen: str, data: str |
         pytest.param("[[servers]]\nname = 'b'", "authz.toml:13: `servers[1].audience` is missing", id="no audience"),
         pytest.param(
             "[scopes.implies]\n'a' = 'b'",
-            "authz.toml:14: `scopes.implies.a`: input should be a valid tuple",
+            'authz.toml:14: `scopes.implies.a`: expected a list, for example `["one", "two"]`',
             id="a scope that implies text",
+        ),
+        pytest.param(
+            "[[policy]]\nengine = 'casbin'",
+            "authz.toml: `policy`: stands once, write `[policy]`",
+            id="a table twice bracketed",
+        ),
+        pytest.param(
+            "[audit]\npath = 3", "authz.toml:14: `audit.path`: expected a text in quotes", id="a number for a text"
         ),
     ],
 )
@@ -265,13 +273,13 @@ def test_the_environment_overrides_scalars(
         pytest.param(
             "AUTHZ_AUDIT__QUEUE_LINES",
             "many",
-            "environment AUTHZ_AUDIT__QUEUE_LINES: `audit.queue_lines`: input should be a valid integer",
+            "environment AUTHZ_AUDIT__QUEUE_LINES: `audit.queue_lines`: expected a whole number, without quotes",
             id="no number",
         ),
         pytest.param(
             "AUTHZ_AUDIT__CONSOLE",
             "1",
-            "environment AUTHZ_AUDIT__CONSOLE: `audit.console`: input should be a valid boolean",
+            "environment AUTHZ_AUDIT__CONSOLE: `audit.console`: expected `true` or `false`, without quotes",
             id="no truth",
         ),
         pytest.param(
@@ -289,3 +297,22 @@ def test_a_mistake_in_the_environment_names_the_variable(write: Write, variable:
 
 def test_the_command_line_s_own_variables_are_no_settings(write: Write) -> None:
     configfile.load(write(GOOD), {"AUTHZ_CONFIG": "x", "AUTHZ_TOKEN": "y"})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        pytest.param(
+            "[[servers]]", "[servers]", "`servers`: is a list of tables, write `[[servers]]`", id="one bracket"
+        ),
+        pytest.param("[listen]", "listen = 1\n[x]", "`listen`: expected a table, with keys of its own", id="no table"),
+    ],
+)
+def test_brackets_that_are_wrong_are_told_in_words_of_toml(write: Write, before: str, after: str, said: str) -> None:
+    assert any(line.endswith(said) for line in problems(write(GOOD.replace(before, after, 1))))
+
+
+def test_a_byte_order_mark_is_named(write: Write) -> None:
+    assert problems(write(b"\xef\xbb\xbf" + GOOD.encode())) == [
+        "authz.toml:1:1: begins with a byte order mark, save as plain UTF-8"
+    ]

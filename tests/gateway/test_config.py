@@ -55,6 +55,12 @@ WRONG = [
     pytest.param("[listen]\nclient_ca_file = 'a'", "`client_ca_file` needs", id="an authority without TLS"),
     pytest.param("[identity]\nseconds = 31", "less than or equal to 30", id="an identity for too long"),
     pytest.param("[counting]\nwhen_unavailable = 'maybe'", "'deny' or 'allow'", id="a word that is none"),
+    pytest.param("[[identity]]\nseconds = 3", "`identity`: stands once, write `[identity]`", id="two brackets"),
+    pytest.param("[identity]\nseconds = '3'", "a whole number, without quotes", id="text for a number"),
+    pytest.param("[identity]\nplain_user_id = 1", "expected `true` or `false`", id="a number for a truth"),
+    pytest.param("[status]\nbind = 1", "expected a text in quotes", id="a number for a text"),
+    pytest.param("[listen.bind]\nx = 1", "expected a text in quotes", id="a table for a text"),
+    pytest.param("scopes_hint = 'a'", "expected a list, for example", id="a text for a list"),
     pytest.param("[zzz]", "unknown key `zzz`; known here: public_url, ", id="a section like no other"),
     pytest.param("[[servers]]", "`servers[1].name` is missing", id="a server without a name"),
     pytest.param(LEAST.partition("\n")[2], "two servers have the name `ops`", id="a server twice"),
@@ -97,7 +103,7 @@ SERVERS = [
     pytest.param("health = { probe_url = 'x' }", "is not an `http` or `https` URL", id="a probe that is no URL"),
     pytest.param("limits = { per_tool = ['1/week'] }", "is not a rate", id="a rate that is none"),
     pytest.param("limits = { tools = { a = ['x'] } }", "is not a rate", id="a tool's rate that is none"),
-    pytest.param("limits = { tools = 1 }", "valid dictionary", id="tools that are no table"),
+    pytest.param("limits = { tools = 1 }", "expected a table", id="tools that are no table"),
     pytest.param("answer_timeout_seconds = 0", "greater than 0", id="no time at all"),
 ]
 

@@ -34,7 +34,7 @@ def test_lists_are_read_as_mcp_gives_them() -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        pytest.param(b"", "is not JSON that everybody reads alike: it expecting value", id="empty"),
+        pytest.param(b"", "is not JSON that everybody reads alike: it breaks at line 1 column 1: ", id="empty"),
         pytest.param(
             b'{"a": {}, "a": {}}', "is not JSON that everybody reads alike: it has a duplicate key", id="twice"
         ),

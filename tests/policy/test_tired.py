@@ -1,0 +1,72 @@
+"""What people write into the policy files at three in the morning, and what they are told."""
+
+import json
+
+import pytest
+
+from authz_sidecar.policy.definitions import read_definitions
+from authz_sidecar.policy.findings import Findings
+from authz_sidecar.policy.given import object_of
+from authz_sidecar.policy.lines import lines
+from authz_sidecar.policy.names import Misspelt, subject
+from authz_sidecar.policy.until import Ends
+from tests.policy.drawn import files, made
+
+ODD = "odd-tool-name"
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        pytest.param("p, role:r, desk, tools/call, echo|delete, deny", ODD, id="alternatives"),
+        pytest.param('p, role:r, desk, tools/call, "echo,delete", deny', ODD, id="a list with commas"),
+        pytest.param("p, role:r, desk, tools/call, echo delete, deny", ODD, id="a list with blanks"),
+        pytest.param("p, role:r, *, *, echo;delete, deny", ODD, id="a list for any method"),
+        pytest.param("p, role:r, desk, tools/list, delete_?, deny", ODD, id="a pattern of a shell"),
+        pytest.param("p, role:r, desk, tools/*, ^delete, deny", ODD, id="a regular expression"),
+        pytest.param("p, role:r, desk, tools/call, ns/tool.v-2_x, deny", None, id="all that a tool may be called"),
+        pytest.param("p, role:r, desk, tools/call, corp:재고, deny", None, id="what tools are called all the same"),
+        pytest.param("p, role:r, desk, prompts/get, tell a tale, allow", None, id="a prompt"),
+        pytest.param("p, role:r, desk, *, db://a?b=c, deny", None, id="a resource"),
+    ],
+)
+async def test_a_tool_that_reads_like_several_is_told(row: str, code: str | None) -> None:
+    built = await made(files(row + "\n"))
+    assert [one.code for one in built.warnings] == ([code] if code else [])
+
+
+async def test_a_scope_row_for_several_tools_is_told() -> None:
+    """It would guard none of them."""
+    built = await made(files("p, role:r, desk, *, *, allow\n", scopes="desk,tools/call,echo|delete,s\n"))
+    assert [(one.file, one.line, one.column, one.code) for one in built.warnings] == [("scopes.csv", 2, 17, ODD)]
+
+
+async def test_a_tool_that_is_really_called_so_is_not_told() -> None:
+    tools = json.dumps({"desk": {"tools": [{"name": "echo delete"}]}})
+    built = await made(files("p, role:r, desk, tools/call, echo delete, deny\n", tools=tools))
+    assert built.warnings == ()
+
+
+@pytest.mark.parametrize("quoted", ["'user:mallory'", "‘user:mallory’", "`user:mallory`"])
+def test_a_name_in_other_quotes_is_suggested_without_them(quoted: str) -> None:
+    with pytest.raises(Misspelt, match=r"did you mean `user:mallory`$"):
+        subject(quoted)
+
+
+def test_an_end_that_cannot_be_read_is_none() -> None:
+    """It is an error; that the row ended in 1969 would be another one."""
+    ends = Ends("policy.csv", found := Findings())
+    (line,) = lines("policy.csv", b"# until 2027-02-30\n", found)
+    ends.note(line)
+    assert ends.take(2) is None
+    assert [problem.code for problem in found.problems] == ["bad-until"]
+
+
+def test_a_section_without_its_bracket_is_told() -> None:
+    assert read_definitions("model.conf", b"[policy_effect\n", found := Findings()) is None
+    assert found.problems[0].message == "unknown section `[policy_effect`, expected `[policy_effect]`"
+
+
+def test_json_that_is_none_is_told_in_a_sentence() -> None:
+    with pytest.raises(Misspelt, match=r"^this is not JSON: it breaks at line 1 column 2: expecting property name"):
+        object_of("{a: 1}")
