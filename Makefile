@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WIRE := authz_sidecar/wire
+# Tests start hundreds of processes, and none should compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
@@ -62,7 +64,13 @@ proto-clean: $(VENV)/.dev
 
 .PHONY: test
 test: $(VENV)/.dev ## All tests that Python alone can run, with the coverage gate
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-fail-under=95
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-fail-under=95
+
+# EFFORT is read by tests/effort.py; ELSEWHERE are the markers of what other targets run.
+ELSEWHERE := clients or redis or providers or libreoffice or postgres or matrix or conformance or browser
+.PHONY: test-thorough
+test-thorough: $(VENV)/.dev ## The random tests with many more examples, and the slow tests
+	EFFORT=thorough $(BIN)/python -m pytest -n auto --dist worksteal -o timeout=300 -m '(hypothesis or slow) and not ($(ELSEWHERE))'
 
 LOCK = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 .PHONY: lock
@@ -107,7 +115,7 @@ test-browser: $(VENV)/.browser ## Log in, consent and decline in a real Chromium
 	$(BIN)/python -m pytest -m browser
 
 .PHONY: test-all
-test-all: test test-clients test-redis test-providers test-libreoffice test-postgres test-browser test-conformance test-matrix demo demo-oauth ## Everything: test, other languages, real servers, the demo
+test-all: test test-thorough test-clients test-redis test-providers test-libreoffice test-postgres test-browser test-conformance test-matrix demo demo-oauth ## Everything: test, thoroughly, other languages, real servers, the demo
 
 .PHONY: mutate-tokens
 mutate-tokens: $(VENV)/.dev ## Delete each check of the token verifier once; a test must notice every one

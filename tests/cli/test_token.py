@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import CALM, Run
+from tests.effort import examples
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def test_with_two_servers_one_is_named(run: Run, home: Path) -> None:
 
 
 @given(data=st.binary(max_size=200))
-@settings(CALM, max_examples=40)
+@settings(CALM, max_examples=examples(40))
 def test_any_signing_key_signs_or_is_refused(run: Run, home: Path, data: bytes) -> None:
     key = home / "fuzz.json"
     key.write_bytes(data)
@@ -210,7 +211,7 @@ def test_inspect_explains_a_refused_token_as_hearsay(run: Run, home: Path) -> No
 
 
 @given(data=st.binary(max_size=200))
-@settings(CALM, max_examples=40)
+@settings(CALM, max_examples=examples(40))
 def test_any_bytes_are_explained(run: Run, home: Path, data: bytes) -> None:
     said = run("token", "inspect", "-", "--config", home / "authz.toml", stdin=data)
     assert said.code == 1
@@ -218,7 +219,7 @@ def test_any_bytes_are_explained(run: Run, home: Path, data: bytes) -> None:
 
 
 @given(header=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3))
-@settings(CALM, max_examples=40)
+@settings(CALM, max_examples=examples(40))
 def test_what_a_stranger_wrote_does_not_reach_the_terminal(run: Run, home: Path, header: dict[str, str]) -> None:
     """A claim such as `\\x1b[2J` or `[red]` is shown as text."""
     written = base64.urlsafe_b64encode(json.dumps(header | {"x\x1b[2J": "[bold]\x1b]0;x\x07"}).encode()).rstrip(b"=")
@@ -229,7 +230,7 @@ def test_what_a_stranger_wrote_does_not_reach_the_terminal(run: Run, home: Path,
 
 
 @given(data=st.binary(max_size=200))
-@settings(CALM, max_examples=40)
+@settings(CALM, max_examples=examples(40))
 def test_any_key_file_is_read_or_refused(run: Run, home: Path, data: bytes) -> None:
     (home / "keys" / "jwks.json").write_bytes(data)
     said = run("config", "check", "--config", home / "authz.toml")

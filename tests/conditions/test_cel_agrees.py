@@ -7,6 +7,7 @@ from authz_sidecar.errors import ConditionError, ConditionFlaws
 from authz_sidecar.ports import Known
 from tests.conditions.evaluator import LEAVES, OPERATORS, VALUES, Tree, Wrong, evaluate, spelled
 from tests.conditions.language import CEL, facts
+from tests.effort import examples
 
 TREES: st.SearchStrategy[Tree] = st.recursive(
     LEAVES,
@@ -20,7 +21,7 @@ TREES: st.SearchStrategy[Tree] = st.recursive(
 
 
 @given(TREES)
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_the_library_agrees_with_a_small_evaluator(tree: Tree) -> None:
     try:
         expected: object = evaluate(tree)

@@ -12,6 +12,7 @@ from authz_sidecar.conditions.price import BUDGET
 from authz_sidecar.errors import ConditionError, ConditionFlaws
 from authz_sidecar.ports import Known
 from tests.conditions.language import CALL, CEL, facts, outcome, read
+from tests.effort import examples
 
 LIST = list(range(60_000))
 HOSTILE: dict[str, tuple[str, object]] = {
@@ -95,7 +96,7 @@ def test_a_long_condition_of_many_parts_is_read() -> None:
 @given(
     st.text(max_size=80) | st.lists(st.sampled_from(["args", ".a", "==", "'x'", "&&", "(", ")", "!", "1"])).map("".join)
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_text_is_a_condition_or_refused(text: str) -> None:
     try:
         condition = CEL.read(text, Known()).condition

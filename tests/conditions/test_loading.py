@@ -19,6 +19,7 @@ from authz_sidecar.policy.whens import Conditions
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import ScopeHierarchy
 from tests.conditions.language import CEL
+from tests.effort import examples
 
 ROOT = Path(__file__).parents[2]
 MANUAL = (ROOT / "docs" / "conditions.md").read_text()
@@ -191,7 +192,7 @@ POLICIES = st.lists(
 
 
 @given(POLICIES, st.sampled_from([b"", b'{"n": 4}', b'{"n": 9, "s": "a"}', b"{"]), st.sampled_from(["refund", "pay"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_engines_agree_and_less_never_grants_more(
     lines: list[tuple[str, str, str]], arguments: bytes, tool: str
 ) -> None:

@@ -9,6 +9,7 @@ from authz_sidecar.engines.statements import statements, tokens
 from authz_sidecar.errors import PolicyProblems, Problem
 from authz_sidecar.rules import Rules
 from authz_sidecar.testing.cases import rows
+from tests.effort import examples
 from tests.engines.cedars import READ, SAMPLE, compiled
 
 
@@ -108,7 +109,7 @@ _words = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(_words, max_size=25).map("".join))
 def test_any_text_compiles_or_is_refused_with_places(text: str) -> None:
     problems: tuple[Problem, ...] = ()

@@ -12,13 +12,14 @@ from authz_sidecar.engines.plain import PlainEngine, PlainPolicy
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.model import read_model
 from authz_sidecar.rules import Pattern, Rules, Verdict
+from tests.effort import examples
 from tests.engines import differential
 from tests.engines.differential import differences, draw, stock
 from tests.engines.wrong import Judge, WrongEngine, first_match_wins
 from tests.policy.test_model import model
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 2**48))
 def test_every_engine_answers_as_pycasbin_does(seed: int) -> None:
     assert differences(draw(seed)) == []

@@ -13,6 +13,7 @@ from authz_sidecar.engines.plain import PlainEngine
 from authz_sidecar.ports import PolicyEngine
 from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules
 from authz_sidecar.testing.cases import rows
+from tests.effort import examples
 
 # Few letters, so that beginnings of one another are common; a star, a comma, a quote, a NUL and two that fold.
 _text = st.text(alphabet='ab*,"\0\u00e9\u0301\U0001f510', max_size=4)
@@ -59,7 +60,7 @@ def _near(rules: Rules, pick: Callable[[int], int]) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("engine", [IndexEngine(), PycasbinEngine()], ids=["index", "pycasbin"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(rules=_policies, calls=_calls, data=st.data())
 def test_every_engine_agrees_with_the_plain_one(
     engine: PolicyEngine,

@@ -10,6 +10,7 @@ from authz_sidecar.judge import judge
 from authz_sidecar.methods import METHODS
 from authz_sidecar.model import Principal, Question
 from authz_sidecar.rules import Effect, Membership, Pattern, Rule, Rules, ScopeHierarchy, ScopeRow
+from tests.effort import examples
 from tests.kernel.house import OPS, Fixed, caller, policy
 
 _METHODS = [*METHODS, "acme/report", "notifications/x", "no/such"]
@@ -84,7 +85,7 @@ def _allowed(rules: Rules, who: Principal, asked: Question) -> bool:
     return asyncio.run(judge(policy(rules), who, OPS, asked, _HIERARCHY)).allowed
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(rules=_policies, who=_callers, asked=_questions, data=st.data())
 def test_removing_an_allow_row_never_grants(rules: Rules, who: Principal, asked: Question, data: st.DataObject) -> None:
     allows = [place for place, rule in enumerate(rules.rules) if rule.effect is Effect.ALLOW]
@@ -93,7 +94,7 @@ def test_removing_an_allow_row_never_grants(rules: Rules, who: Principal, asked:
     assert _allowed(rules, who, asked) >= _allowed(fewer, who, asked)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(rules=_policies, deny=_rules([Effect.DENY]), who=_callers, asked=_questions, data=st.data())
 def test_adding_a_deny_row_never_grants(
     rules: Rules, deny: Rule, who: Principal, asked: Question, data: st.DataObject
@@ -103,13 +104,13 @@ def test_adding_a_deny_row_never_grants(
     assert _allowed(rules, who, asked) >= _allowed(more, who, asked)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(rules=_policies, row=_scope_rows, who=_callers, asked=_questions)
 def test_adding_a_scope_row_never_grants(rules: Rules, row: ScopeRow, who: Principal, asked: Question) -> None:
     assert _allowed(rules, who, asked) >= _allowed(replace(rules, scopes=(*rules.scopes, row)), who, asked)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(rules=_policies, who=_callers, asked=_questions)
 def test_naming_a_client_or_an_agent_never_grants_to_a_user(rules: Rules, who: Principal, asked: Question) -> None:
     alone = replace(who, client=None, agent=None) if who.user else replace(who, agent=None)

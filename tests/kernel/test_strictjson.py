@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from authz_sidecar import strictjson
 from authz_sidecar.strictjson import StrictJsonError, loads
+from tests.effort import examples
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_the_message_quotes_nothing_of_the_text() -> None:
         assert "canary" not in str(caught.value)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.binary(max_size=200))
 def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     with suppress(StrictJsonError):
@@ -133,7 +134,7 @@ _PIECES = rb"""{ } [ ] : , " "a" "A" \ \u00 \ud800 1 - e9 NaN null""".split()
 _pieces = st.lists(st.sampled_from([*_PIECES, b" ", b"\xc3\xa9", b"\xff", b"\0"]), max_size=20).map(b"".join)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(_pieces)
 def test_what_it_accepts_is_what_everybody_reads(data: bytes) -> None:
     with suppress(StrictJsonError):
@@ -177,7 +178,7 @@ def _written(value: object, ascii_only: bool) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=examples(500))
 @given(st.binary(max_size=30) | _TEXTS | st.builds(_written, _ANY, st.booleans()))
 def test_the_quick_way_accepts_nothing_else_and_reads_nothing_otherwise_than_the_careful_way(data: bytes) -> None:
     def outcome(read: Callable[[bytes, int], object]) -> str:

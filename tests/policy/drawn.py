@@ -15,6 +15,7 @@ from authz_sidecar.policy.tools import Tools
 from authz_sidecar.policy.universe import Target
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import Rules, ScopeHierarchy
+from tests.effort import examples
 from tests.policy.plainly import MODEL
 
 SERVERS = {
@@ -41,7 +42,7 @@ def files(policy: str, **others: str) -> dict[str, bytes]:
 
 async def made(given: Mapping[str, bytes], carried: frozenset[str] = ANYONE) -> Built:
     setting = Setting(engine=IndexEngine(), servers=SERVERS, hierarchy=HIERARCHY, carried=carried)
-    return await build(given, setting)
+    return await build(given, setting, hurry=True)
 
 
 def loaded(policy: str, **others: str) -> Policy:
@@ -55,7 +56,7 @@ def questions(policy: Policy) -> Questions:
     return Questions(policy=policy, servers=SERVERS, hierarchy=HIERARCHY, tools=Tools())
 
 
-CALM = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 
 
 def answers(policy: Policy, like: Policy | None = None) -> dict[tuple[str, Target], tuple[bool, tuple[str, ...]]]:

@@ -18,6 +18,7 @@ from authz_sidecar.policy.imported import Wording, imported
 from authz_sidecar.policy.parse import parse_policy
 from authz_sidecar.policy.pull import as_csv
 from authz_sidecar.rules import Rules
+from tests.effort import examples
 from tests.policy.plainly import LinearPolicy
 
 METHODS = {"read": "resources/read", "write": "tools/call"}
@@ -97,7 +98,7 @@ _FAMILIES = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in
     {"ACL": ACL, "RBAC": RBAC, "deny": DENY, "groups": GROUPS, "domains": DOMAINS}.items()])  # fmt: skip

@@ -12,6 +12,7 @@ from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.parse import parse_rows
 from authz_sidecar.policy.plainrows import LazyColumns, plain_rules
 from authz_sidecar.rules import Rule
+from tests.effort import examples
 
 _cell = st.one_of(
     st.sampled_from(
@@ -36,7 +37,7 @@ _note = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.one_of(_line, _almost, _note), max_size=6).map(lambda lines: "\n".join([*lines, ""]).encode()))
 def test_quick_and_careful_reading_give_the_same_rules_places_and_problems(data: bytes) -> None:
     careful, quick = Findings(), Findings()

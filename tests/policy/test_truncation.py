@@ -1,6 +1,7 @@
 """A file that is cut short: refused, or waiting for a person, or never more permissive than before."""
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 
 from authz_sidecar.judge import judge
 from authz_sidecar.model import Principal, Question
-from authz_sidecar.policy.build import Setting, build
+from authz_sidecar.policy.build import Built, Setting, build
 from authz_sidecar.policy.losses import Size, ended, loss
 from authz_sidecar.policy.outcomes import Applied, NeedsConfirmation, Refused, Unchanged
 from authz_sidecar.ports import Policy
 from authz_sidecar.rules import ScopeHierarchy
+from tests.effort import examples
 from tests.policy.plainly import SERVERS, LinearEngine, make_store, shipped, write
 
 SETTING = Setting(engine=LinearEngine(), servers=SERVERS, hierarchy=ScopeHierarchy())
@@ -30,6 +32,11 @@ CALLS = (
     ("resources/read", "i"),
     ("prompts/get", "triage_ticket"),
 )
+
+
+async def made(files: Mapping[str, bytes]) -> Built:
+    """Build without the pauses that make room for others: here is nobody else."""
+    return await build(files, SETTING, hurry=True)
 
 
 async def granted(policy: Policy) -> set[tuple[str, str, bool, str, str]]:
@@ -55,14 +62,14 @@ async def test_the_shipped_policy_cut_at_any_byte_opens_nothing(tested: bool) ->
     files = shipped()
     if not tested:
         del files["expectations.csv"]
-    whole = await build(files, SETTING)
+    whole = await made(files)
     assert whole.policy is not None
     before = await granted(whole.policy)
     fates = dict.fromkeys(("refused", "waiting", "taken"), 0)
     judged: set[object] = set()
     data = files["policy.csv"]
     for size in range(len(data)):
-        built = await build(files | {"policy.csv": data[:size]}, SETTING)
+        built = await made(files | {"policy.csv": data[:size]})
         if built.policy is None:
             fates["refused"] += 1
         elif loss(Size.of(whole.rules), Size.of(built.rules)):
@@ -130,16 +137,16 @@ async def test_a_last_line_without_an_end_that_is_whole_or_new_is_taken(tmp_path
         assert isinstance(await store.load(), Applied), line
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from(["scopes.csv", "expectations.csv", "model.conf"]),
     st.floats(min_value=0, max_value=1, exclude_max=True),
 )
 async def test_another_file_cut_short_opens_nothing(name: str, share: float) -> None:
     files = shipped()
-    whole = await build(files, SETTING)
+    whole = await made(files)
     assert whole.policy is not None
-    built = await build(files | {name: files[name][: int(share * len(files[name]))]}, SETTING)
+    built = await made(files | {name: files[name][: int(share * len(files[name]))]})
     if built.policy is not None and not loss(Size.of(whole.rules), Size.of(built.rules)):
         assert await granted(built.policy) <= await granted(whole.policy)
 
@@ -148,7 +155,7 @@ ROWS = [line for line in shipped()["policy.csv"].decode().splitlines() if line a
 DENIES = [f"p, {who}, *, {method}, *, deny" for who in ("user:vera", "role:admin") for method in ("*", "tools/call")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sets(st.sampled_from(ROWS)), st.sets(st.sampled_from(ROWS)), st.sets(st.sampled_from(DENIES)))
 async def test_fewer_allowing_rows_and_more_denying_rows_grant_nothing(
     keep: set[str], more: set[str], denies: set[str]
@@ -156,8 +163,8 @@ async def test_fewer_allowing_rows_and_more_denying_rows_grant_nothing(
     mallory = ROWS[0]
     files = shipped()
     del files["expectations.csv"]
-    large = await build(files | {"policy.csv": "\n".join([mallory, *keep, *more]).encode()}, SETTING)
-    small = await build(files | {"policy.csv": "\n".join([mallory, *keep, *denies]).encode()}, SETTING)
+    large = await made(files | {"policy.csv": "\n".join([mallory, *keep, *more]).encode()})
+    small = await made(files | {"policy.csv": "\n".join([mallory, *keep, *denies]).encode()})
     assert large.policy is not None
     assert small.policy is not None
     assert await granted(small.policy) <= await granted(large.policy)
