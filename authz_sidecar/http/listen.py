@@ -1,10 +1,6 @@
-"""Runs the HTTP application by uvicorn inside our own event loop."""
+"""The listener of the HTTP application: where it may be reached, and how much it takes."""
 
-import asyncio
 import ipaddress
-import socket
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.serving import Serving, bound
 
 _GRACE: Final = 2
 """Seconds that requests in flight get when we stop."""
@@ -41,7 +38,7 @@ class HttpServer:
         self._port = port
         self._backlog = max(concurrency, 64)
         self._scheme = "http" if tls is None else "https"
-        self._server = _Server(
+        self._server = Serving(
             uvicorn.Config(
                 app,
                 log_config=None,
@@ -61,56 +58,18 @@ class HttpServer:
                 ssl_keyfile=tls and str(tls[1]),
             )
         )
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
         """Listen, and tell the address with the port that was taken; raises `ConfigError`."""
-        listener = self._bind()
-        host, port = listener.getsockname()[:2]
-        self._task = asyncio.create_task(self._server.serve([listener]))
-        started = asyncio.create_task(self._server.ready.wait())
-        await asyncio.wait({self._task, started}, return_when=asyncio.FIRST_COMPLETED)
-        started.cancel()
-        if self._task.done():
-            listener.close()
-            self._task.result()
-        return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
+        try:
+            listener = bound(self._host, self._port, backlog=self._backlog)
+        except (OSError, OverflowError) as error:
+            raise ConfigError(f"cannot listen on {self._host}:{self._port} for HTTP: {error}") from None
+        return await self._server.begin(listener, scheme=self._scheme)
 
     async def stop(self) -> None:
         """Take no new connection, let requests in flight finish, and close."""
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.socket(family, proto=socket.IPPROTO_TCP)  # named, or asyncio leaves Nagle on
-        try:
-            # Restarting at once is wanted; SO_REUSEPORT, which shares the port with others, is not.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self._host, self._port))
-            listener.listen(self._backlog)
-            listener.setblocking(False)
-        except (OSError, OverflowError) as error:
-            listener.close()
-            raise ConfigError(f"cannot listen on {self._host}:{self._port} for HTTP: {error}") from None
-        return listener
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process that it lives in."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
+        await self._server.end()
 
 
 def _is_loopback(host: str) -> bool:
