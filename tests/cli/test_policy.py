@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from examples.demo.processes import Playground
 from tests.app.running import house, running
 from tests.cli.conftest import CALM, Run
+from tests.effort import examples
 from tests.process.grounds import until
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
@@ -60,7 +61,7 @@ def test_a_policy_without_tests_is_said(run: Run, home: Path) -> None:
 @given(
     data=st.binary(max_size=200), name=st.sampled_from(["policy.csv", "scopes.csv", "expectations.csv", "model.conf"])
 )
-@settings(CALM, max_examples=80)
+@settings(CALM, max_examples=examples(80))
 def test_any_bytes_are_linted(run: Run, home: Path, data: bytes, name: str) -> None:
     path = home / "policies" / name
     before = path.read_bytes()
