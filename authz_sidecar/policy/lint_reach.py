@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from authz_sidecar.breath import breathe
@@ -26,21 +27,22 @@ def check(parsed: Parsed, servers: Mapping[str, Server], grouping: Holding, foun
     """Report rows whose tool does not fit their method or is offered nowhere, and scope rows that guard nothing."""
     reach = _Reach(parsed, servers, grouping)
     groups = {row.role for row in parsed.rules.tool_groups}
-    quiet: dict[tuple[int, int], bool] = {}  # by ids: most rows share their patterns, and ids are quick to look up
+    kinds: dict[tuple[int, int], _About] = {}  # by ids: most rows share their patterns, and ids are quick to look up
     for rule in parsed.rules.rules:
         breathe()
         pair = id(rule.server), id(rule.method)
-        if pair not in quiet:
-            quiet[pair] = reach.is_quiet(rule.server, rule.method)
-        if not quiet[pair] and rule.tool.text not in groups:  # which tools are in it, the g2 rows say
-            reach.tool(rule, 4, found)
+        about = kinds.get(pair)
+        if about is None:
+            about = kinds[pair] = reach.about(rule)
+        if not about.quiet and rule.tool.text not in groups:  # which tools are in it, the g2 rows say
+            reach.tool(rule, about, 4, found)
     for member in parsed.rules.tool_groups:
         if member.member not in groups:
             reach.member(member, parsed.places[member.source, member.line][1], found)
     scoped: dict[object, int] = {}
     for row in parsed.rules.scopes:
         columns = parsed.places[row.source, row.line]
-        reach.tool(row, 2, found)
+        reach.tool(row, reach.about(row), 2, found)
         first = scoped.setdefault((row.server, row.method, row.tool, frozenset(row.scopes)), row.line)
         if first != row.line:
             found.warn(row.source, row.line, columns[0], "duplicate-row", f"says the same as line {first}")
@@ -59,23 +61,22 @@ class _Reach:
         self._offers: dict[tuple[Pattern, Pattern], _Offers | None] = {}
         self._allows = _allows(parsed.rules.rules, grouping) if parsed.rules.scopes else {}
 
-    def is_quiet(self, server: Pattern, method: Pattern) -> bool:
-        """Say whether there is nothing to report, whatever the tool."""
-        methods = self.methods(server, method)
-        if not methods:
-            return True
-        return self._offered(server, method) is None and not all(map(_is_choosy, methods))
-
-    def tool(self, row: Rule | ScopeRow, field: int, found: Findings) -> None:
-        """Look at the tool of a row, which stands in this field."""
+    def about(self, row: Rule | ScopeRow) -> "_About":
+        """Say what the server and the method of a row are about."""
         methods = self.methods(row.server, row.method)
-        if row.tool == ANY or not methods:
+        offers = self._offered(row.server, row.method) if methods else None
+        quiet = offers is None and (not methods or not all(map(_is_choosy, methods)))
+        return _About(methods=methods, offers=offers, quiet=quiet)
+
+    def tool(self, row: Rule | ScopeRow, about: "_About", field: int, found: Findings) -> None:
+        """Look at the tool of a row, which stands in this field."""
+        if row.tool == ANY or about.quiet:
             return
+        methods, offers = about.methods, about.offers
         if all(_never(method, row.tool) for method in methods):
             message = f"{quote(str(row.method))} never acts on {quote(str(row.tool))}, {_wanted(methods)}"
             found.warn(row.source, row.line, self._column(row, field), "never-matches", message)
             return
-        offers = self._offered(row.server, row.method)
         if offers is not None and not offers.match(row.tool):
             near = offers.hint(row.tool.text)
             message = f"no server that is meant here offers {quote(str(row.tool))}, as recorded in tools.json{near}"
@@ -129,6 +130,16 @@ class _Reach:
             complete = len(recorded) == len(offers) and recorded and _COMPLETE not in bases
             self._offers[key] = _Offers(recorded) if complete else None
         return self._offers[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What rows for a server and a method are about."""
+
+    methods: frozenset[str]
+    offers: "_Offers | None"
+    quiet: bool
+    """Whether there is nothing to report about them, whatever the tool."""
 
 
 class _Offers:

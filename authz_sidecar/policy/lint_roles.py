@@ -67,8 +67,12 @@ def _idle(parsed: Parsed, holding: Holding, found: Findings) -> None:
     literals: dict[str, set[str]] = {}
     beginnings: dict[str, set[str]] = {}
     places = _Places(holding)
+    seen: set[int] = set()
     for rule in parsed.rules.rules if parsed.rules.memberships else ():
         breathe()
+        if not holding.servers and id(rule.subject) in seen:
+            continue
+        seen.add(id(rule.subject))
         for at in places.of(rule):
             (beginnings if rule.subject.prefix else literals).setdefault(at, set()).add(rule.subject.text)
     hint = Hints({name for names in literals.values() for name in names})

@@ -1,6 +1,5 @@
 """Sorts out the few rows that another row may cover, so that only those need to be looked at closely."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +30,12 @@ def suspects(rules: Sequence[Rule], holding: Holding, grouping: Holding) -> Susp
     groups: dict[_Key, list[int]] = {}
     for place, rule in enumerate(rules):
         breathe()
-        key = _part(rule.subject), _part(rule.server), _part(rule.method)
+        who, server, method = rule.subject, rule.server, rule.method
+        key = (
+            who if who.prefix else who.text,
+            server if server.prefix else server.text,
+            method if method.prefix else method.text,
+        )
         known = groups.get(key)
         if known is None:
             groups[key] = [place]
@@ -65,10 +69,10 @@ class _Broader:
 
     def __init__(self, groups: dict[_Key, list[int]], holding: Holding) -> None:
         self._groups, self._holding = groups, holding
-        self._subjects: Final = _Parts(subject for subject, _, _ in groups)
-        self._servers: Final = _Parts(server for _, server, _ in groups)
-        self._methods: Final = _Parts(method for _, _, method in groups)
         self._pairs: Final = {(server, method) for _, server, method in groups}
+        self._subjects: Final = _Parts({subject for subject, _, _ in groups})
+        self._servers: Final = _Parts({server for server, _ in self._pairs})
+        self._methods: Final = _Parts({method for _, method in self._pairs})
         self._by_subject: dict[tuple[_Part, str], list[_Part]] = {}
         self._by_pair: dict[tuple[_Part, _Part], list[tuple[_Part, _Part]]] = {}
 
@@ -121,11 +125,11 @@ class _Tools:
     """The tools of a group, and how many rows are about each."""
 
     def __init__(self, tools: Iterable[Pattern]) -> None:
-        self._literals: Counter[str] = Counter()
-        self._beginnings: dict[int, Counter[str]] = {}
+        self._literals: dict[str, int] = {}
+        self._beginnings: dict[int, dict[str, int]] = {}
         for tool in tools:
-            some = self._beginnings.setdefault(len(tool.text), Counter()) if tool.prefix else self._literals
-            some[tool.text] += 1
+            some = self._beginnings.setdefault(len(tool.text), {}) if tool.prefix else self._literals
+            some[tool.text] = some.get(tool.text, 0) + 1
 
     def count(self, tool: Pattern, names: Iterable[str]) -> int:
         """Count the rows that cover a tool with these names, none of them too seldom."""
@@ -135,7 +139,3 @@ class _Tools:
             for length, beginnings in self._beginnings.items():
                 found += beginnings.get(name[:length], 0)
         return found
-
-
-def _part(pattern: Pattern) -> _Part:
-    return pattern if pattern.prefix else pattern.text
