@@ -1,5 +1,6 @@
 """One request as it was read: everything that can be known before anybody is asked."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,14 +56,25 @@ class Asked:
         return not self.modern and self.headers.get(_SESSION) is not None
 
 
-async def read(http_method: str, headers: Headers, receive: Receive, *, limit: int, patience: float) -> Asked:
-    """Read a request with a body of at most `limit` bytes, sent in `patience` seconds; raises `Refusal` and `Gone`."""
+async def read(
+    http_method: str,
+    headers: Headers,
+    receive: Receive,
+    *,
+    limit: int,
+    patience: float,
+    large: Callable[[], Awaitable[None]],
+) -> Asked:
+    """Read a request with a body of at most `limit` bytes, sent in `patience` seconds; raises `Refusal` and `Gone`.
+
+    `large` is called before more than a small body is read; what it raises goes on.
+    """
     if http_method in BODILESS:
         if headers.length(0) or headers.get(b"transfer-encoding") is not None:
             raise bad_request("a request like this has no body")
         return Asked(headers=headers, items=(Item(method=BODILESS[http_method]),))
     media.require_json(headers.get(b"content-type"), headers.get(b"content-encoding"))
-    sent = await body.read(receive, headers, limit=limit, patience=patience)
+    sent = await body.read(receive, headers, limit=limit, patience=patience, large=large)
     message = jsonrpc.read(sent)
     mirror.check(headers, message)
     return by(message, headers, sent)

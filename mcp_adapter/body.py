@@ -1,22 +1,37 @@
 """Reading a request body whole, and handing on the very bytes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from mcp_adapter.asgi_types import Event, Receive
 from mcp_adapter.headers import Headers, too_large
 from mcp_adapter.refusal import INVALID_REQUEST, Refusal, bad_request
+
+SMALL: Final = 65_536
+"""Bytes that are read before anybody asks who sends them."""
 
 
 class Gone(Exception):
     """The client went away before it had said everything."""
 
 
-async def read(receive: Receive, headers: Headers, *, limit: int, patience: float) -> bytes:
-    """Give the body, of at most `limit` bytes and within `patience` seconds; raises `Refusal` and `Gone`."""
+async def read(
+    receive: Receive,
+    headers: Headers,
+    *,
+    limit: int,
+    patience: float,
+    large: Callable[[], Awaitable[None]] | None = None,
+) -> bytes:
+    """Give the body, of at most `limit` bytes and within `patience` seconds; raises `Refusal` and `Gone`.
+
+    `large` is called once a body turns out to be no small one; what it raises ends the reading.
+    """
     declared = headers.length(limit)
     try:
         async with asyncio.timeout(patience):
-            body = await _collect(receive, limit)
+            body = await _collect(receive, limit, large)
     except TimeoutError:
         raise Refusal(408, INVALID_REQUEST, f"the body did not arrive within {patience:g} seconds") from None
     if declared is not None and declared != len(body):
@@ -24,7 +39,7 @@ async def read(receive: Receive, headers: Headers, *, limit: int, patience: floa
     return body
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
+async def _collect(receive: Receive, limit: int, large: Callable[[], Awaitable[None]] | None) -> bytes:
     body = bytearray()
     while True:
         event = await receive()
@@ -33,6 +48,9 @@ async def _collect(receive: Receive, limit: int) -> bytes:
         body += event.get("body", b"")
         if len(body) > limit:
             raise too_large(limit)
+        if large is not None and len(body) > SMALL:
+            await large()
+            large = None
         if not event.get("more_body", False):
             return bytes(body)
 

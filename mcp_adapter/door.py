@@ -40,6 +40,14 @@ _OUTCOMES: Final = {
 }
 
 
+class _Stranger(Exception):
+    """Nobody who was verified, so that the rest of the body does not matter."""
+
+    def __init__(self, ruling: Ruling) -> None:
+        super().__init__(ruling.reason)
+        self.ruling: Final = ruling
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """Serves the MCP endpoint of one server."""
@@ -71,9 +79,12 @@ class Door:
             raise Refusal(405, INVALID_REQUEST, "this method is not served here")
         entry.protocol_version = headers.text(b"mcp-protocol-version")
         entry.traceparent = headers.text(b"traceparent")
-        if http_method == "POST" and not entry.token and await self._turned_away(reply, entry):
+        try:
+            asked = await self._read(http_method, headers, receive, entry)
+        except _Stranger as stranger:
+            _remember(entry, stranger.ruling)
+            await reply.answer(self.challenger.ruled(stranger.ruling, None, token_sent=bool(entry.token)))
             return
-        asked = await reading.read(http_method, headers, receive, limit=self.max_body, patience=self.patience)
         context, mark = self.context(scope), self.staying.streams.mark()
         ruling = await self._judge(asked, entry, context)
         if ruling:
@@ -82,6 +93,22 @@ class Door:
         elif not await self._hidden(scope, asked, ruling, context, receive, reply, entry):
             said = self.challenger.ruled(ruling, asked.id, token_sent=bool(entry.token), modern=asked.modern)
             await reply.answer(said)
+
+    async def _read(self, http_method: str, headers: Headers, receive: Receive, entry: Entry) -> Asked:
+        """Read what is wanted; without a good token nobody is listened to for long. Raises `_Stranger` too."""
+
+        async def known() -> None:
+            # A ping needs a good token and nothing else. The method of a caller without one does not matter.
+            item = Item(method="ping" if entry.token else "")
+            ruling = await self.gate.judge(entry.token, (item,), entry.request_id)
+            if ruling.way in (Way.CHALLENGE, Way.UNANSWERED):
+                raise _Stranger(ruling)
+
+        if http_method == "POST" and not entry.token:
+            await known()
+        return await reading.read(
+            http_method, headers, receive, limit=self.max_body, patience=self.patience, large=known
+        )
 
     async def _judge(self, asked: Asked, entry: Entry, context: Mapping[str, str]) -> Ruling:
         """Ask; raises `Refusal` for a verified caller whose headers contradict the body."""
@@ -110,15 +137,6 @@ class Door:
 
         sift = self._sift(entry, context)
         return self.staying.beside(asked, ruling, mark, judge=again, sift=sift, reply=reply, entry=entry)
-
-    async def _turned_away(self, reply: Reply, entry: Entry) -> bool:
-        """Ask about a caller without a token before reading what it sends, and answer unless it is only watched."""
-        ruling = await self.gate.judge("", (Item(method=""),), entry.request_id)
-        if ruling.way not in (Way.CHALLENGE, Way.UNANSWERED):
-            return False
-        _remember(entry, ruling)
-        await reply.answer(self.challenger.ruled(ruling, None, token_sent=False))
-        return True
 
     async def _forward(
         self,
