@@ -32,6 +32,7 @@ class Said:
 
 
 Run = Callable[..., Said]
+Write = Callable[[str | bytes], Path]
 
 
 @pytest.fixture
@@ -58,6 +59,18 @@ def home(run: Run, tmp_path: Path) -> Path:
     """Give a directory that `init` has just filled."""
     assert run("init", tmp_path / "home").code == 0
     return tmp_path / "home"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write an `authz.toml`."""
+
+    def written(data: str | bytes) -> Path:
+        path = tmp_path / "authz.toml"
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return path
+
+    return written
 
 
 @pytest.fixture
