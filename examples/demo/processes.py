@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,18 @@ class Playground:
         return self.directory / "audit" / "requests.jsonl"
 
 
-def prepare(directory: Path, *, policies: Path | None = None, mcp_port: int = 0, tcp: str = "") -> Playground:
-    """Lay out a fresh playground; with no `policies`, a copy of the shipped ones that may be edited freely."""
+def prepare(
+    directory: Path,
+    *,
+    policies: Path | None = None,
+    mcp_port: int = 0,
+    tcp: str = "",
+    command: Callable[..., str] | None = None,
+) -> Playground:
+    """Lay out a fresh playground; with no `policies`, a copy of the shipped ones that may be edited freely.
+
+    `command` runs what makes the keys; by default `run`.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     if policies is None:
@@ -102,7 +112,7 @@ def prepare(directory: Path, *, policies: Path | None = None, mcp_port: int = 0,
             tcp=f'tcp = "{tcp}"\n' if tcp else "",
         )
     )
-    run("keys", "generate", str(directory / "keys"))
+    (command or run)("keys", "generate", str(directory / "keys"))
     return ground
 
 

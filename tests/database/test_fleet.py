@@ -12,6 +12,7 @@ from examples.demo import processes
 from examples.demo.processes import Playground
 from tests.database.shared import change
 from tests.database.stores import Cluster
+from tests.process import commands
 from tests.process.asking import allowed, becomes, status
 from tests.process.grounds import playground, until
 
@@ -27,7 +28,7 @@ class Fleet:
 
     def push(self, *arguments: str) -> str:
         one = self.sidecars[0]
-        return processes.run("policy", "push", str(one.policies), "--config", str(one.config), *arguments)
+        return commands.run("policy", "push", str(one.policies), "--config", str(one.config), *arguments)
 
     def allowed(self, user: str, tool: str) -> list[bool]:
         return [allowed(one, user, tool) for one in self.sidecars]
@@ -104,7 +105,7 @@ def test_the_password_comes_from_a_file(postgresql: Cluster, tmp_path: Path) -> 
         (ground.directory / "password").write_text("pa55w0rd-canary\n")
         section = f'[policy]\ndatabase = "{url}"\ndatabase_password_file = "password"\n'
         ground.config.write_text(ground.config.read_text().replace("[policy]\n", section))
-        processes.run("policy", "push", str(ground.policies), "--config", str(ground.config))
+        commands.run("policy", "push", str(ground.policies), "--config", str(ground.config))
         with processes.sidecar(ground):
             assert allowed(ground, "alice", "create_ticket")
         logged = "".join(path.read_text() for path in ground.directory.rglob("*.log"))

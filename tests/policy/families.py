@@ -103,7 +103,9 @@ pairs = st.one_of(*(st.tuples(family, family) for family in (acl, domains, group
 
 async def built(case: Case, carried: frozenset[str] = ANYONE, **others: str) -> Built:
     given = {**files(case[1], **others), "model.conf": case[0].encode()}
-    return await build(given, Setting(engine=CasbinEngine(), servers=SERVERS, hierarchy=HIERARCHY, carried=carried))
+    return await build(
+        given, Setting(engine=CasbinEngine(), servers=SERVERS, hierarchy=HIERARCHY, carried=carried), hurry=True
+    )
 
 
 def policy(case: Case, **others: str) -> Policy:

@@ -10,6 +10,7 @@ import pytest
 
 from examples.demo import processes
 from examples.demo.processes import Playground
+from tests.process import commands
 from tests.process.asking import allowed, becomes, status
 from tests.process.grounds import playground, until
 
@@ -33,7 +34,7 @@ def ground(running: Playground) -> Iterator[Playground]:
         if path.is_dir():
             shutil.rmtree(path)
     shutil.copyfile(processes.ROOT / "policies/policy.csv", running.policies / "policy.csv")
-    processes.run("policy", "reload", "--confirm", "--config", str(running.config))
+    commands.run("policy", "reload", "--confirm", "--config", str(running.config))
     assert not allowed(running, "noor", "create_ticket")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from authz_sidecar.cli import client
 from authz_sidecar.wire import authz_pb2 as pb
-from examples.demo import processes
 from examples.demo.processes import Playground
+from tests.process import commands
 from tests.process.grounds import token, until
 
 WAIT = 10.0
@@ -21,7 +21,7 @@ def allowed(ground: Playground, user: str, tool: str, method: str = "tools/call"
 
 
 def status(ground: Playground) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(processes.run("policy", "status", "--json", "--config", str(ground.config)))
+    found: dict[str, Any] = json.loads(commands.run("policy", "status", "--json", "--config", str(ground.config)))
     return found
 
 

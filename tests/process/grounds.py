@@ -15,6 +15,7 @@ import httpx
 from authz_sidecar.tokens import mint
 from examples.demo import processes
 from examples.demo.processes import Playground
+from tests.process import commands
 
 WAIT: Final = 10.0
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def playground(*, mode: str = "enforce", tcp: str = "") -> Iterator[Playground]:
     """Lay out a playground in a directory with a name short enough for a socket, and remove it."""
     home = Path(tempfile.mkdtemp(prefix="authz"))
     try:
-        ground = processes.prepare(home / "g", tcp=tcp)
+        ground = processes.prepare(home / "g", tcp=tcp, command=commands.run)
         if mode != "enforce":
             config = ground.config.read_text()
             ground.config.write_text(config.replace("[policy]", f'mode = "{mode}"\n\n[policy]'))

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from examples.demo import processes
+from tests.process import commands
 from tests.process.grounds import Ground, lines, playground, token, until
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
@@ -56,7 +57,7 @@ class Traffic:
 
 
 def status(ground: Ground) -> Any:
-    return json.loads(processes.run("policy", "status", "--json", "--config", str(ground.playground.config)))
+    return json.loads(commands.run("policy", "status", "--json", "--config", str(ground.playground.config)))
 
 
 def test_a_broken_edit_changes_no_answer_and_every_mistake_is_told(ground: Ground) -> None:

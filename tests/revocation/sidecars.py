@@ -15,6 +15,7 @@ from authz_sidecar.wire import authz_pb2 as pb
 from authz_sidecar.wire.authz_pb2_grpc import AdminServiceStub, AuthorizationServiceStub
 from examples.demo import processes
 from examples.demo.processes import Playground, free_port
+from tests.process import commands
 from tests.process.grounds import token, until
 
 WAIT = 10.0
@@ -66,7 +67,7 @@ def prepared(extra: str = "", issuer: str = "") -> Iterator[Sidecar]:
     """Lay out a sidecar, with further sections and keys of the issuer."""
     home = Path(tempfile.mkdtemp(prefix="authz"))
     try:
-        ground = processes.prepare(home / "g")
+        ground = processes.prepare(home / "g", command=commands.run)
         text = ground.config.read_text().replace("development = true\n", f"development = true\n{issuer}\n")
         ground.config.write_text(f"{text}\n{extra}\n")
         yield Sidecar(ground)
