@@ -207,7 +207,7 @@ async def test_servers_that_begin_at_once_sow_once(tmp_path: Path) -> None:
         users = [{"name": "bob", "password": "correct horse battery"}]
         given = replace(made.settings, development=True)
         cheap = Passwords(Cost(rounds=1, memory_kib=64, lanes=1))
-        await asyncio.gather(*(sow(made.core.registry, clients) for _ in range(8)))
+        await asyncio.gather(*(sow(made.core.registry, made.settings, clients) for _ in range(8)))
         await asyncio.gather(*(seed(made.store, given, users, passwords=cheap) for _ in range(8)))
         assert await made.core.registry.find("seeded") is not None
 
