@@ -1,6 +1,7 @@
 """The sidecar inside the server: it starts and stops with it, and follows edits; what is wrong keeps everybody out."""
 
 import asyncio
+import logging
 
 import pytest
 import uvicorn
@@ -87,9 +88,14 @@ async def test_a_web_server_does_not_serve_what_could_not_start_and_says_why(gro
     ground.config.write_text(ground.config.read_text() + "[polcy]\n")
     app = AuthzMiddleware(_with_lifespan(Upstream()), config=ground.config, audit=Lines())
     web = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
-    async with asyncio.timeout(10):
-        with pytest.raises(SystemExit):
-            await web.serve()
+    said = logging.getLogger("uvicorn.error")
+    said.addHandler(caplog.handler)  # also where a test before this one has set uvicorn's log up
+    try:
+        with caplog.at_level(logging.ERROR, logger="uvicorn.error"), pytest.raises(SystemExit):
+            async with asyncio.timeout(10):
+                await web.serve()
+    finally:
+        said.removeHandler(caplog.handler)
     assert not web.started
     assert "unknown key `polcy`; did you mean `policy`?" in caplog.text
 
