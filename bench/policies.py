@@ -30,7 +30,7 @@ def write(directory: Path, size: int = 10_000, *, seed: int = 7) -> Path:
     policies.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "policies" / "model.conf", policies)
     rows = [
-        f"p, {r.subject}, {r.server}, {r.method}, {_spelled(str(r.method), str(r.tool))}, {r.effect}"
+        f"p, {r.subject}, {r.server}, {r.method}, {spelled(str(r.method), str(r.tool))}, {r.effect}"
         for r in bed.rules.rules
     ]
     rows += [f"g, {row.member}, {row.role}" for row in bed.rules.memberships]
@@ -39,7 +39,7 @@ def write(directory: Path, size: int = 10_000, *, seed: int = 7) -> Path:
     tests = ["subjects, server, method, tool, scopes, args, expect"]
     for subjects, server, method, tool in bed.calls:
         answer = "allow" if asyncio.run(judge(subjects, server, method, tool)) else "deny"
-        tests.append(f"{' '.join(sorted(subjects))}, {server}, {method}, {_spelled(method, tool)}, , , {answer}")
+        tests.append(f"{' '.join(sorted(subjects))}, {server}, {method}, {spelled(method, tool)}, , , {answer}")
     (policies / "expectations.csv").write_text("\n".join(tests) + "\n")
     servers = [f'[[servers]]\nname = "server-{n}"\naudience = "https://{n}.example"\n' for n in range(20)]
     config = directory / "authz.toml"
@@ -47,7 +47,8 @@ def write(directory: Path, size: int = 10_000, *, seed: int = 7) -> Path:
     return config
 
 
-def _spelled(method: str, tool: str) -> str:
+def spelled(method: str, tool: str) -> str:
+    """Spell what a row is about as its method needs it: resources as URIs."""
     return f"db://{tool}" if method.startswith("resources/") else tool
 
 

@@ -25,6 +25,7 @@ from authz_sidecar.policy.outcomes import Applied
 from authz_sidecar.policy.store import PolicyStore
 from authz_sidecar.rules import ScopeHierarchy
 from bench.bed import make
+from bench.policies import spelled
 from bench.rivals import RAW_MODEL
 
 MODEL = (Path(__file__).parents[1] / "policies" / "model.conf").read_bytes()
@@ -33,7 +34,10 @@ MODEL = (Path(__file__).parents[1] / "policies" / "model.conf").read_bytes()
 def write(directory: Path, size: int) -> None:
     """Write the policy as people keep it."""
     bed = make(size, calls=0)
-    rows = [f"p, {r.subject}, {r.server}, {r.method}, {r.tool}, {r.effect}" for r in bed.rules.rules]
+    rows = [
+        f"p, {r.subject}, {r.server}, {r.method}, {spelled(str(r.method), str(r.tool))}, {r.effect}"
+        for r in bed.rules.rules
+    ]
     rows += [f"g, {row.member}, {row.role}" for row in bed.rules.memberships]
     directory.mkdir()
     (directory / "policy.csv").write_text("\n".join(rows) + "\n")

@@ -59,8 +59,9 @@ class EndingPolicy:
 def ending(rules: Rules) -> tuple[Rule | Membership, ...]:
     """Give the rows that end."""
     foreign = () if rules.foreign is None else tuple(row.rule for row in rules.foreign.rows)
-    rows: tuple[Rule | Membership, ...] = (*rules.rules, *foreign, *rules.memberships)
-    return tuple(row for row in rows if row.until is not None)
+    ends: list[Rule | Membership] = [row for row in rules.rules if row.until is not None]
+    ends += [row for row in foreign if row.until is not None]
+    return (*ends, *(row for row in rules.memberships if row.until is not None))
 
 
 def check_ends(rules: Rules, found: Findings) -> None:

@@ -124,7 +124,8 @@ class _Uris(dict[str, Pattern]):
 
     def __missing__(self, part: str) -> Pattern:
         found = self._tools[part]
-        _check_uri(found)
+        if "://" not in part:  # else it is checked already
+            _check_uri(found)
         self[part] = found
         return found
 
