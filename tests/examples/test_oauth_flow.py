@@ -99,6 +99,7 @@ def test_the_circle_is_told_by_a_real_browser(home: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_step_that_is_not_as_it_should_be_is_said_and_fails_the_demo(home: Path) -> None:
     done = told(home, "-c", NO_SCOPES)
@@ -107,6 +108,7 @@ def test_a_step_that_is_not_as_it_should_be_is_said_and_fails_the_demo(home: Pat
 
 
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_person_who_cannot_log_in_is_lost_and_fails_the_demo(home: Path) -> None:
     done = told(home, "-c", REFUSES)

@@ -23,7 +23,7 @@ from examples.demo.processes import free_port, process, wait
 from tests.matrix import environments
 from tests.process.grounds import until
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.timeout(180)]
 
 ROOT: Final = Path(__file__).parents[2]
 MANUAL: Final = (ROOT / "docs" / "protect-a-server.md").read_text()

@@ -82,6 +82,7 @@ def test_packages_are_installed_by_hash_or_not_from_an_index() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_steps_of_the_build_stage_make_an_environment_that_runs(tmp_path: Path) -> None:
     source = tmp_path / "src"
