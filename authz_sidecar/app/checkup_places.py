@@ -19,6 +19,7 @@ from authz_sidecar.server.unixsocket import to_close
 _DAY: Final = 86_400
 _SOON_DAYS: Final = 14
 _LITTLE_ROOM: Final = 256 * 1_048_576
+_NO_ROOM: Final = 65_536
 _LONGEST_SOCKET: Final = 107
 _OTHERS: Final = 0o077
 
@@ -113,7 +114,14 @@ def log(config: Config) -> list[Finding]:
     if not os.access(there, os.W_OK):
         advice = 'let the sidecar\'s user write there; with `when_full = "deny"` nobody is let through until then'
         return [fail("audit", f"{there} cannot be written", advice)]
-    free = shutil.disk_usage(there).free
+    return [room(file, shutil.disk_usage(there).free, denies=config.audit.when_full == "deny")]
+
+
+def room(file: Path, free: int, *, denies: bool) -> Finding:
+    """Look at the room that is left for the log, in bytes; `denies` says that nobody is let through without any."""
+    if free < _NO_ROOM and denies:
+        advice = "make room, or rotate the log; nobody is let through until then"
+        return fail("audit", f"no room is left for {file}", advice)
     if free < _LITTLE_ROOM:
-        return [warn("audit", f"{free // 1_048_576} MiB are left for {file}", "make room, or rotate the log")]
-    return [ok("audit", f"{file} can be written, {free // 1_073_741_824} GiB are left")]
+        return warn("audit", f"{free // 1_048_576} MiB are left for {file}", "make room, or rotate the log")
+    return ok("audit", f"{file} can be written, {free // 1_073_741_824} GiB are left")

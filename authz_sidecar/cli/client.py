@@ -29,6 +29,12 @@ class Unreachable(AuthzError):
     code = "unreachable"
 
 
+class Unanswering(Unreachable):
+    """Something is there, and gave no answer in time."""
+
+    code = "unanswering"
+
+
 class Refused(Unreachable):
     """The sidecar says that the question itself is wrong."""
 
@@ -107,6 +113,8 @@ def _channel(target: str) -> Iterator[grpc.Channel]:
         code, detail = failed.code(), failed.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE and "connect" in detail:
             raise Unreachable(f"nobody answers at {target}; is `authz-sidecar serve` running?") from None
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise Unanswering(f"no answer from {target} in time; the process there may hang") from None
         sentence = f"no answer from {target}: {code.name.lower().replace('_', ' ')}: {detail}"
         raise (
             Refused(sentence, detail) if code is grpc.StatusCode.INVALID_ARGUMENT else Unreachable(sentence)

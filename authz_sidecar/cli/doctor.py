@@ -61,6 +61,10 @@ def _running(config_path: Path) -> list[Any]:
             found: Any = stub.GetStatus(pb.GetStatusRequest(), timeout=client.DEADLINE_SECONDS)
     except ConfigError as error:
         return [fail("sidecar", str(error), "nothing is sent there until that is mended")]
+    except client.Unanswering as error:
+        return [
+            fail("sidecar", str(error), "look at its log, and start it anew: nobody is let through until it answers")
+        ]
     except AuthzError as error:
         return [warn("sidecar", str(error), "start it: `authz-sidecar serve`")]
     if not found.ready:

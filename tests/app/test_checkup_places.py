@@ -162,3 +162,16 @@ def test_a_log_that_cannot_be_written_fails(tmp_path: Path) -> None:
 def test_a_log_on_what_cannot_be_written_by_anybody_fails() -> None:
     found = places.log(config(Path("/proc"), audit={"path": "nowhere"}))
     assert found[0].health in ("fail", "warn")
+
+
+@pytest.mark.parametrize(
+    ("free", "denies", "health"),
+    [
+        pytest.param(1 << 40, True, "ok", id="enough"),
+        pytest.param(1 << 20, True, "warn", id="little"),
+        pytest.param(4096, True, "fail", id="none, and nobody is let through"),
+        pytest.param(4096, False, "warn", id="none, and lines are dropped"),
+    ],
+)
+def test_the_room_for_the_log_is_looked_at(tmp_path: Path, free: int, health: str, *, denies: bool) -> None:
+    assert places.room(tmp_path / "decisions.jsonl", free, denies=denies).health == health

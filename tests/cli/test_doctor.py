@@ -1,11 +1,13 @@
 """`authz-sidecar doctor`: each thing is ok, warn or fail, with what to do."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from authz_sidecar.cli import client
 from examples.demo.processes import Playground
 from tests.cli.conftest import Run
 
@@ -92,3 +94,16 @@ def test_a_socket_directory_that_others_may_write_is_not_asked(run: Run, home: P
     (home / "var" / "run").chmod(mode)
     code, found = checks(run, home / "authz.toml")
     assert (code, found["sidecar"][0]["outcome"]) == (1, "fail")
+
+
+def test_a_sidecar_that_hangs_is_told_apart_from_none(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that runs and does not answer lets nobody through; starting a second one would not help."""
+    monkeypatch.setattr(client, "DEADLINE_SECONDS", 0.2)
+    (home / "var" / "run").mkdir(parents=True)
+    (home / "var" / "run").chmod(0o700)
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(str(home / "var" / "run" / "admin.sock"))
+        mute.listen()
+        code, found = checks(run, home / "authz.toml")
+    assert (code, found["sidecar"][0]["outcome"]) == (1, "fail")
+    assert "may hang" in found["sidecar"][0]["sentence"]
