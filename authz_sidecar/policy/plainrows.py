@@ -101,7 +101,7 @@ class _Methods(dict[str, "tuple[Pattern, dict[str, Pattern]]"]):
     def __init__(self) -> None:
         super().__init__()
         self._tools: Final = _Tools()
-        self._uris: Final = _Uris(self._tools)
+        self._uris: Final = _Uris()
 
     def __missing__(self, part: str) -> "tuple[Pattern, dict[str, Pattern]]":
         method = part.strip(" ")
@@ -116,16 +116,11 @@ class _Tools(dict[str, Pattern]):
 
 
 class _Uris(dict[str, Pattern]):
-    """The tools of methods that name resources; the patterns are the same, but may be refused."""
-
-    def __init__(self, tools: _Tools) -> None:
-        super().__init__()
-        self._tools: Final = tools
+    """The same for methods that name resources."""
 
     def __missing__(self, part: str) -> Pattern:
-        found = self._tools[part]
-        if "://" not in part:  # else it is checked already
-            _check_uri(found)
+        found = _pattern(part.strip(" "))
+        _check_uri(found)  # INVARIANT: before it is kept, or a second row with it would pass
         self[part] = found
         return found
 

@@ -16,7 +16,22 @@ from tests.effort import examples
 
 _cell = st.one_of(
     st.sampled_from(
-        ["p", "g", "user:a", "role:*", "*", "ops", "tools/call", "resources/read", "a*", "a\\*", "a*b", "allow", "deny"]
+        [
+            "p",
+            "g",
+            "user:a",
+            "role:*",
+            "*",
+            "ops",
+            "tools/call",
+            "resources/read",
+            "a*",
+            "a\\*",
+            "a*b",
+            "a/../b",
+            "allow",
+            "deny",
+        ]
     ),
     st.text(alphabet="ab:*\\/%. \u00e9", max_size=5),
 )
@@ -65,6 +80,14 @@ def test_rows_in_doubt_are_left_to_the_careful_reader() -> None:
     quick = plain_rules("policy.csv")
     odd = ("g, user:a, role:b", "p, a, b, c, d, allow", "p, user:a, b, c, d, Deny", "p, user:a, b, c, d, allow, true")
     assert [quick(iter([(1, text)]), None, True) for text in odd] == [([], (1, text)) for text in odd]
+
+
+@pytest.mark.parametrize("tool", ["db://x/../y", "db://%2e", "x/./y"])
+def test_what_is_refused_once_is_refused_in_every_row(tool: str) -> None:
+    quick = plain_rules("policy.csv")
+    for line in (1, 2, 3):
+        odd = (line, f"p, user:a, ops, resources/read, {tool}, deny")
+        assert quick(iter([odd]), None, True) == ([], odd)
 
 
 @pytest.mark.parametrize("odd", ['"', "#", "\t", "\u00e9"], ids=["a quote", "a hash", "a tab", "beyond ASCII"])
