@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -27,8 +28,10 @@ def bound(host: str, port: int, *, backlog: int) -> socket.socket:
 class Serving(uvicorn.Server):
     """A server that leaves signals to the process that it lives in."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, handshake_seconds: float | None = None) -> None:
+        """Take the settings, and how long somebody may take to begin with TLS; None for a minute."""
         super().__init__(config)
+        self._handshake_seconds = handshake_seconds
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -52,8 +55,24 @@ class Serving(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Say when it is up."""
-        await super().startup(sockets)
+        if self.config.ssl is None or self._handshake_seconds is None:
+            await super().startup(sockets)
+        else:
+            await self._listen(sockets or [])
         self._ready.set()
+
+    async def _listen(self, sockets: list[socket.socket]) -> None:
+        """Do what the base does with sockets; it has no setting for the time that a handshake may take."""
+        config, loop = self.config, asyncio.get_running_loop()
+        protocol: Callable[..., asyncio.Protocol] = config.http_protocol_class
+        made = partial(protocol, config=config, server_state=self.server_state, app_state=self.lifespan.state)
+        self.servers = [
+            await loop.create_server(
+                made, sock=one, ssl=config.ssl, backlog=config.backlog, ssl_handshake_timeout=self._handshake_seconds
+            )
+            for one in sockets
+        ]
+        self.started = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

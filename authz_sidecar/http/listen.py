@@ -8,6 +8,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from authz_sidecar.errors import ConfigError
+from authz_sidecar.http.connection import Connection
 from authz_sidecar.serving import Serving, bound
 
 _GRACE: Final = 2
@@ -26,11 +27,13 @@ class HttpServer:
         beyond_loopback: bool = False,
         concurrency: int = 64,
         tls: tuple[Path, Path] | None = None,
+        connection: type[Connection] = Connection,
     ) -> None:
         """Take the address; port 0 takes a free one. Raises `ConfigError` for one that a network can reach.
 
         `beyond_loopback` allows it: metrics hold no secret, but they tell who is denied what and how often. `tls` is
-        a certificate and its key; beyond `concurrency` connections the answer is 503.
+        a certificate and its key. Of more than `concurrency` connections, those end that have waited longest for a
+        request to come; when each of them has one under way, the answer is 503.
         """
         if not (beyond_loopback or _is_loopback(host)):
             raise ConfigError(f"the HTTP listener would be open to the network on `{host}`: use 127.0.0.1, or allow it")
@@ -46,7 +49,7 @@ class HttpServer:
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                http="h11",
+                http=connection,
                 interface="asgi3",
                 proxy_headers=False,
                 h11_max_incomplete_event_size=16 * 1024,
@@ -56,7 +59,8 @@ class HttpServer:
                 timeout_graceful_shutdown=_GRACE,
                 ssl_certfile=tls and tls[0],
                 ssl_keyfile=tls and str(tls[1]),
-            )
+            ),
+            handshake_seconds=connection.handshake_seconds,
         )
 
     async def start(self) -> str:
