@@ -17,6 +17,7 @@ from mcp_adapter import asked as reading
 from mcp_adapter import methods, outcome
 from mcp_adapter.answering import SIDECAR, answering, start
 from mcp_adapter.asked import Asked
+from mcp_adapter.awaiting import Lost, awaited
 from mcp_adapter.challenge import NO_TOKEN, Challenger
 from mcp_adapter.filter import Sift, Unreadable
 from mcp_adapter.gate import Gate, Ruling, Way
@@ -29,9 +30,11 @@ from mcp_adapter.pdp import Item, Pdp, Unanswered
 from mcp_adapter.principal import SCOPE_KEY, piped
 from mcp_adapter.record import Entry, Recorder
 from mcp_adapter.refusal import INVALID_PARAMS, INVALID_REQUEST, SESSION_NOT_FOUND, UNANSWERED, Refusal
+from mcp_adapter.streams import Pace, Streams
 from mcp_adapter.tasks import Tasks
 
 _Result = TypeVar("_Result")
+_PACE: Final = Pace(grace=0)  # a handler has no client that could tell it to end
 _OF_TASKS: Final = {"result_type", "resultType", "task", "task_id", "taskId"}
 
 
@@ -71,7 +74,7 @@ class Hook:
 
     Who answers is chosen as there: `sidecar`, or `config` for one in this process, or a `client`. The token is the
     bearer token of the very request; over a pipe there is none, so that `token` must say where to find it, or all is
-    denied. `audit` is a sink, a file, or None for JSON lines on stderr.
+    denied. `audit` is a sink, a file, or None for JSON lines on stderr. `pace` is how patient we are with what lasts.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Hook:
         help_text: str = "",
         timeout: float = 1.0,
         client: Pdp | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Take the settings; nothing is opened yet."""
         self._server = server
@@ -95,6 +99,7 @@ class Hook:
         self._challenger = Challenger(help_text=help_text)
         self._owners = Owners()
         self._tasks = Tasks()
+        self._streams = Streams(self._pdp, pace=pace or _PACE)
 
     async def open(self) -> None:
         """Start whoever answers and open the log now; raises `OSError` or `ValueError`."""
@@ -128,10 +133,15 @@ class Hook:
         entry = Entry(server=self._server, request_id=uuid.uuid4().hex, http_method="", path="")
         entry.method, entry.protocol_version = heard.method, heard.version
         try:
+            mark = self._streams.mark()
             asked, ruling = await self._judge(heard, entry)
+
+            async def lasting() -> _Result:
+                return await self._lasting(heard, asked, ruling, mark, entry, proceed)
+
             # Set for each message by itself, so that it cannot be stale; over HTTP the scope alone counts.
             with piped(entry.principal if heard.scope is None else None):
-                result = await self._proceed(heard, ruling, entry, proceed, sift)
+                result = await self._proceed(heard, ruling, entry, lasting, sift)
             if heard.method == "tools/call":
                 self._tasks.remember(_made(result), entry.principal, asked.items[0])
             return result
@@ -139,6 +149,8 @@ class Hook:
             entry.outcome = {UNANSWERED: "unanswered", SESSION_NOT_FOUND: "denied"}.get(refusal.code, "refused")
             entry.detail = refusal.message
             raise Denied(refusal.code, refusal.message) from None
+        except Lost as lost:
+            raise self._denied(lost.ruling, entry) from None
         except asyncio.CancelledError:
             entry.outcome = "aborted"
             raise
@@ -178,6 +190,23 @@ class Hook:
         error = msgspec.json.decode(answered.body)["error"]
         return Denied(error["code"], error["message"], error.get("data"))
 
+    async def _lasting(
+        self,
+        heard: Heard,
+        asked: Asked,
+        ruling: Ruling,
+        mark: int | None,
+        entry: Entry,
+        proceed: Callable[[], Awaitable[_Result]],
+    ) -> _Result:
+        """Let it proceed as long as the caller may, by the token as it is then; raises `Lost`, and what it raises."""
+
+        async def again() -> Ruling:
+            entry.token = self._bearer(_headers(heard.scope))
+            return await judge(self._gate, self._tasks, asked, entry)
+
+        return await awaited(proceed, self._streams, ruling, mark, judge=again, entry=entry)
+
     async def _proceed(
         self,
         heard: Heard,
@@ -188,6 +217,8 @@ class Hook:
     ) -> _Result:
         try:
             result = await proceed()
+        except Lost:
+            raise
         except Exception:
             entry.tool_error = True if heard.method == "tools/call" else None
             raise
