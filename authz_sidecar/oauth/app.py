@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -52,6 +52,11 @@ def app(
         told = {"error": "temporarily_unavailable", "error_description": "try again in a moment"}
         return JSONResponse(told, status_code=503, headers={**NO_STORE, "retry-after": "5"})
 
-    made = Starlette(routes=[*own, *routes, *door.routes()], exception_handlers={SQLAlchemyError: unavailable})
+    async def gone(_: Request, __: Exception) -> Response:
+        """Answer nobody: a caller that leaves in the middle of a body would else fill our log with tracebacks."""
+        return Response(status_code=400, headers=NO_STORE)
+
+    handlers = {SQLAlchemyError: unavailable, ClientDisconnect: gone}
+    made = Starlette(routes=[*own, *routes, *door.routes()], exception_handlers=handlers)
     made.router.redirect_slashes = False
     return made
