@@ -107,6 +107,15 @@ async def test_the_doctor_finds_everything_well(tmp_path, sidecar, server, upstr
     ]
 
 
+@pytest.mark.parametrize(("signs", "code"), [("true", 0), ("false", 1)])
+async def test_the_doctor_knows_servers_that_take_only_what_is_signed(tmp_path, sidecar, server, upstream, signs, code):
+    server.status = 403
+    path = config(tmp_path, sidecar, upstream, f"[identity]\nheader = {signs}\n")
+    found, said = await doctor("--config", str(path))
+    assert (found, "answers 403 to a GET" in said) == (code, True)
+    assert ("only what the gateway signed" in said) is (signs == "true")
+
+
 async def test_the_doctor_names_what_is_wrong(tmp_path, sidecar, server, upstream):
     await sidecar.stop()
     server.status = 401
