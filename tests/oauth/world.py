@@ -27,6 +27,7 @@ from authz_sidecar.oauth.settings import Resource, Scope, Settings
 from authz_sidecar.oauth.store import Store
 from authz_sidecar.ports import Revokes
 from authz_sidecar.revocation import Kept, Receipt, Revocation
+from tests.oauth.fresh import migrated
 
 ISSUER = "https://as.example"
 TICKETS = "https://ops.example/mcp"
@@ -204,8 +205,9 @@ async def world(
 ) -> AsyncIterator[World]:
     """Start a server."""
     now, sidecar, given = Time(), Sidecar(), settings(**changes)
-    store = Store(url or f"sqlite:///{directory / f'oauth{next(_numbers)}.db'}")
-    await store.migrate()
+    path = None if url else directory / f"oauth{next(_numbers)}.db"
+    store = Store(url or f"sqlite:///{path}")
+    await migrated(store, path)
     keys = directory / "keys"
     if not keys.exists():
         keyring.generate(keys, algorithm="ES256", now=now())

@@ -22,6 +22,7 @@ from authz_sidecar.oauth.people.door import People
 from authz_sidecar.oauth.people.passwords import Cost, Passwords
 from authz_sidecar.oauth.settings import Resource, Scope, Settings
 from authz_sidecar.oauth.store import Store
+from tests.oauth.fresh import migrated
 
 WAIT: Final = 10.0
 ISSUER: Final = "https://login.example"
@@ -109,7 +110,7 @@ async def house(folder: Path, *, issuer: str = ISSUER, database: str = "") -> As
         resources=(Resource(uri=RESOURCE, name="Ops assistant", scopes=(READ, WRITE, BARE)),),
     )
     store, clock, known = Store(database or f"sqlite:///{folder}/oauth.db"), Clock(), Known()
-    await store.migrate()
+    await migrated(store, None if database else folder / "oauth.db")
     outbox = Outbox(store=store, issuer=issuer, targets={}, clock=clock)
     grants = Grants(store=store, settings=settings, clock=clock, outbox=outbox)
     authorizations = Authorizations(settings=settings, clients=known, codes=grants)
