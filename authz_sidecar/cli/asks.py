@@ -54,7 +54,7 @@ def check(
 
     May the bearer of the token do METHOD on TOOL? Exits with 0 when allowed, 1 when denied, 3 when there is no answer.
 
-    Example: authz-sidecar check tools/call create_ticket --token-file alice.token
+    Example: authz-sidecar check tools/call echo --token-file alice.token
     """
     request = pb.CheckRequest(
         token=read_token(token_file), method=method, tool=tool, server=server, arguments_json=arguments.encode()

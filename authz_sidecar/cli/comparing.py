@@ -29,7 +29,7 @@ def diff(old: Path, new: Path, closed: bool, config_path: Path, json_: bool) -> 
     It compares what the policies mean, not their text; both must load. Each is a directory; or a file, or - for
     standard input, that stands for the one of its name in the configured policy, or else for policy.csv.
 
-    Example: git show main:policies/policy.csv | authz-sidecar policy diff - policies/policy.csv
+    Example: git show @:policies/policy.csv | authz-sidecar policy diff - policies
     """
     if old == new == Path("-"):
         raise click.UsageError("only one of the two can be standard input")
@@ -94,7 +94,7 @@ def replay(new: Path, log: str, closed: bool, config_path: Path, json_: bool) ->
 
     NEW is a directory, or a file that stands for the one of its name in the configured policy.
 
-    Example: authz-sidecar policy replay policies-next --log var/audit/decisions.jsonl
+    Example: authz-sidecar policy replay next --log var/audit/decisions.jsonl
     """
     past = read_log(log)
     found = sorted(

@@ -11,11 +11,14 @@ from authz_sidecar.cli.show import say
 from authz_sidecar.tokens.inspect import Inspection
 
 _MARKS: Final = {"passed": "[green]passed[/] ", "failed": "[bold red]failed[/] ", "skipped": "[dim]skipped[/]"}
+_ALONE: Final = "give the token alone as it was issued: no `Bearer`, no quotes, no line break, nothing cut off"
 _ADVICE: Final[Mapping[str, str]] = {
     "asked": "see `introspection_uri` and its client; a token that ended or was revoked is not active",
     "revoked": "get a new token; who was revoked, and why, tells `authz-sidecar revocations`",
     "size": "raise nothing: ask the provider for a token with fewer claims",
-    "form": "give the token alone, without `Bearer`; an opaque token needs `introspection_uri`",
+    "form": f"{_ALONE}; an opaque token needs `introspection_uri`",
+    "header": _ALONE,
+    "payload": _ALONE,
     "issuer": "compare `iss` with `issuer` byte for byte, to the last slash",
     "kind": "send the access token, not the ID or refresh token; see `token_types`",
     "algorithm": "see `algorithms` of the issuer",
@@ -58,8 +61,9 @@ def explain(found: Inspection) -> None:
     for one in found.findings:
         reason = f"  [red]{one.reason}[/]" if one.reason else ""
         say(f"  {_MARKS[one.outcome]}  {one.check:9}  {escape(one.sentence)}{reason}")
-        if one.reason and one.check in _ADVICE:
-            say(f"{' ' * 22}[dim]→[/] {escape(_ADVICE[one.check])}")
+        advice = "put the token there" if one.reason == "token_missing" else _ADVICE.get(one.check)
+        if one.reason and advice:
+            say(f"{' ' * 22}[dim]→[/] {escape(advice)}")
     if found.issuer:
         say(f"[bold]issuer[/]    {escape(found.issuer)}{escape(f', {found.key}') if found.key else ''}")
     if found.principal:

@@ -36,7 +36,7 @@ def import_(
 
     Exits with 1 and says every reason when some row has no exact meaning here.
 
-    Example: authz-sidecar policy import --model rbac_model.conf --method read=resources/read rbac_policy.csv
+    Example: authz-sidecar policy import --model rbac_model.conf rbac_policy.csv
     """
     from authz_sidecar.policy.findings import Findings
     from authz_sidecar.policy.foreigncsv import translated

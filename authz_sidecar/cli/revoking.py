@@ -43,7 +43,7 @@ def revoke(
     --family; or only --issued-before for a whole issuer. A subject or client without --issued-before is shut out with
     new tokens too, for as long as the revocation is kept. Exits with 1 when the other sidecars could not be told yet.
 
-    Example: authz-sidecar revoke --subject alice --issued-before now --reason "laptop stolen"
+    Example: authz-sidecar revoke --subject alice --issued-before now
     """
     request = pb.RevokeRequest(issuer=issuer, reason=reason, by=_whoami())
     given = {name: value for name, value in names.items() if value is not None}

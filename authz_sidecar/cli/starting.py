@@ -47,7 +47,7 @@ def init(
     DIRECTORY gets a commented configuration, a policy with its expectations, and a development key. Nothing that
     exists is overwritten.
 
-    Example: authz-sidecar init --server my-server --from-server http://127.0.0.1:8000/mcp
+    Example: authz-sidecar init --from-server http://127.0.0.1:8000/mcp
     """
     audience = (url or _AUDIENCE) if audience is None else audience
     from pydantic import ValidationError
@@ -133,7 +133,7 @@ def _filled(template: str, server: str, audience: str) -> str:
 def completion(shell: str) -> int:
     """Print the completion script of SHELL.
 
-    Example: authz-sidecar completion bash > ~/.local/share/bash-completion/completions/authz-sidecar
+    Example: authz-sidecar completion bash >> ~/.bash_completion
     """
     from authz_sidecar.cli.root import cli
 

@@ -51,7 +51,7 @@ def explain(
     Shows every row that names the caller or the call, how each role is held, what decided, and for a no the one thing
     that is missing. Exits with 0 when allowed and 1 when denied.
 
-    Example: authz-sidecar policy explain --subject user:alice tools/call create_ticket
+    Example: authz-sidecar policy explain --subject user:alice tools/call echo
     """
     if bool(subjects) == bool(token_file):
         raise click.UsageError("name the caller, either by --subject or by --token-file")

@@ -42,3 +42,9 @@ def test_every_option_says_what_it_is_for(command: click.Command) -> None:
 @pytest.mark.parametrize("command", everything())
 def test_help_fits_the_window(command: click.Command) -> None:
     assert [line for line in shown(command).splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("command", everything())
+def test_an_example_can_be_copied_in_one_line(command: click.Command) -> None:
+    examples = [line.strip() for line in (command.help or "").splitlines() if line.strip().startswith("Example: ")]
+    assert [line for line in examples if line not in map(str.strip, shown(command).splitlines())] == []

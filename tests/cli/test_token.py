@@ -210,6 +210,20 @@ def test_inspect_explains_a_refused_token_as_hearsay(run: Run, home: Path) -> No
     assert (told["accepted"], told["signed"], told["reason"]) == (False, False, "token_signature_invalid")
 
 
+@pytest.mark.parametrize(
+    ("spelled", "advice"),
+    [
+        pytest.param("Bearer {}", "give the token alone", id="as a header has it"),
+        pytest.param('"{}"', "give the token alone", id="as JSON has it"),
+        pytest.param("", "put the token there", id="not at all"),
+    ],
+)
+def test_a_token_that_was_pasted_amiss_is_told_how_to_be_given(run: Run, home: Path, spelled: str, advice: str) -> None:
+    token = run("token", "mint", "--sub", "alice", "--config", home / "authz.toml").out.strip()
+    said = run("token", "inspect", "-", "--config", home / "authz.toml", stdin=spelled.format(token).encode())
+    assert (said.code, f"→ {advice}" in said.out) == (1, True), said.out
+
+
 @given(data=st.binary(max_size=200))
 @settings(CALM, max_examples=examples(40))
 def test_any_bytes_are_explained(run: Run, home: Path, data: bytes) -> None:
