@@ -36,7 +36,7 @@ from authz_sidecar.rules import Membership, Rule, ScopeHierarchy
 _MOST_WARNINGS: Final = 100
 
 LINTED: Final = 20_000
-"""With more rules, linting would take longer than all the rest of a load."""
+"""With more rules, linting would take at least as long as all the rest of a load."""
 
 
 class PolicyStore:
