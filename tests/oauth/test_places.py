@@ -1,6 +1,7 @@
 """Keys and database of the authorization server: ours alone, whatever was there before."""
 
 import os
+import resource
 import sqlite3
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import structlog
 
 from authz_sidecar import configfile
-from authz_sidecar.app import authserver, checkup_oauth
+from authz_sidecar.app import authplaces, authserver, checkup_oauth
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth import places
@@ -160,10 +161,27 @@ def test_a_place_that_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="Not a directory"):
             check(tmp_path / "file/keys")
     places.shut(tmp_path / "missing")
+    (tmp_path / "file").chmod(0o666)
+    with pytest.raises(ConfigError, match="others could write there"):
+        places.shut(tmp_path / "file")
+
+
+def test_open_files_are_raised_to_what_the_connections_need() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4_096 if hard == resource.RLIM_INFINITY else min(4_096, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1_000, hard))
+    try:
+        authserver._raise_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, hard)
+        authserver._raise_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_doctor_looks_at_a_server_that_there_is(tmp_path: Path) -> None:
     config = _config(tmp_path, more='database = "postgresql://me@db/authz"')
     assert _health(config) == {"oauth keys": "ok"}
+    assert authplaces.database(config) == "postgresql://me@db/authz"
     none = config.model_copy(update={"oauth": config.oauth.model_copy(update={"issuer": ""})})
     assert checkup_oauth.look(none) == []
