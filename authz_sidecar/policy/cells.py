@@ -34,9 +34,7 @@ def fits(row: Row, names: tuple[str, ...], kind: str, found: Findings) -> bool:
 
     Empty cells behind them count for nothing: a spreadsheet makes all rows as long as the longest.
     """
-    have, want = len(row.fields), len(names)
-    while have > want and row.fields[have - 1].text == "" and not row.fields[have - 1].quoted:
-        have -= 1
+    have, want = _filled(row, len(names)), len(names)
     spelled = ", ".join(names)
     if have < want:
         message = f"{kind} has {have} fields, expected {want}: {spelled}"
@@ -45,6 +43,18 @@ def fits(row: Row, names: tuple[str, ...], kind: str, found: Findings) -> bool:
         message = f"{kind} has {have} fields, expected {want}: {spelled}"
         found.error(row.file, row.line, row.fields[want].column, "row-too-long", message)
     return have == want
+
+
+def titles(header: Row) -> tuple[str, ...]:
+    """Give the fields of a header, without the empty cells that a spreadsheet puts behind them."""
+    return tuple(field.text for field in header.fields[: _filled(header, 1)])
+
+
+def _filled(row: Row, least: int) -> int:
+    have = len(row.fields)
+    while have > least and row.fields[have - 1].text == "" and not row.fields[have - 1].quoted:
+        have -= 1
+    return have
 
 
 def where(row: Rule | Membership, file: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from authz_sidecar.policy import names, tables
-from authz_sidecar.policy.cells import Columns, cell, fits
+from authz_sidecar.policy.cells import Columns, cell, fits, titles
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.rules import Expectation
@@ -26,7 +26,7 @@ def parse_matrix(file: str, data: bytes, places: Columns, found: Findings) -> tu
             return ()
         found.error(file, 0, 0, "no-header", "is empty, expected the header `server,method,tool,<subjects>…`")
         return ()
-    spelled = tuple(field.text for field in header.fields)
+    spelled = titles(header)
     first = 4 if spelled[3:4] == (_SCOPES,) else 3
     if spelled[:3] != _CALL or len(spelled) == first:
         message = "expected the header `server,method,tool,<subjects>…`, for example `server,method,tool,user:alice`"

@@ -12,6 +12,7 @@ from authz_sidecar.rules import ANY, PREFIXES, Pattern
 _SPECIAL: Final = re.compile(r"\\.?|\*", re.DOTALL)
 # RFC 6749 section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_SECOND: Final = re.compile(rf"[,;|\s]\s*(?:{'|'.join(PREFIXES)})")
 _QUOTED: Final = "in LibreOffice without `Quote all text cells`"
 _SEGMENTS: Final = re.compile(r"[/?#]")
 _UNSAFE: Final = re.compile("%2e|%2f|%5c|%00|\\\\|[\x00-\x1f\x7f-\x9f]", re.IGNORECASE)
@@ -74,6 +75,9 @@ def subject(text: str) -> Pattern:
         raise Misspelt("empty-name", f"{quote(text)} has no name behind its prefix", len(prefix))
     if name[:1].isspace():
         raise Misspelt("blank-in-name", f"{quote(text)} has a blank behind its prefix", len(prefix))
+    if ":" in name and (second := _SECOND.search(name)) is not None:
+        # Nobody is called so: a deny row for two would deny neither.
+        raise Misspelt("several-names", f"{quote(text)} is more than one name, each needs a row", second.start())
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from authz_sidecar.model import Reason
 from authz_sidecar.policy import names
-from authz_sidecar.policy.cells import Columns, cell, fits
+from authz_sidecar.policy.cells import Columns, cell, fits, titles
 from authz_sidecar.policy.csvrows import Row, read
 from authz_sidecar.policy.findings import Findings, one_of, quote
 from authz_sidecar.policy.given import COLUMNS, object_of, read_given
@@ -107,7 +107,7 @@ def _body(
         if len(found.problems) == before:
             found.error(file, 0, 0, "no-header", f"is empty, {spelled}")
         return
-    found_header = tuple(field.text for field in first.fields)
+    found_header = titles(first)
     more = found_header[len(header) :]
     if found_header[: len(header)] != header or len(set(more)) != len(more) or not set(more) <= set(further):
         if further:
@@ -129,7 +129,10 @@ def subjects(text: str) -> tuple[str, ...]:
     """Read who asks: names separated by blanks. Raises `Misspelt`."""
     if not text:
         raise Misspelt("empty-field", "no subjects, name who asks, for example `user:alice role:support`")
-    found = tuple(names.member(word) for word in text.split())
+    words = text.split()
+    if any(word.endswith((",", ";")) for word in words):
+        raise Misspelt("several-names", f"{quote(text)} has a mark between its names, separate them by blanks alone")
+    found = tuple(map(names.member, words))
     for prefix in _ONE_EACH:
         if sum(name.startswith(prefix) for name in found) > 1:
             raise Misspelt("too-many-subjects", f"{quote(text)} has more than one `{prefix}`, a token has one at most")

@@ -7,8 +7,10 @@ import pytest
 from authz_sidecar.policy.definitions import read_definitions
 from authz_sidecar.policy.findings import Findings
 from authz_sidecar.policy.given import object_of
+from authz_sidecar.policy.grid import parse_matrix
 from authz_sidecar.policy.lines import lines
 from authz_sidecar.policy.names import Misspelt, subject
+from authz_sidecar.policy.tables import parse_expectations, parse_scopes, subjects
 from authz_sidecar.policy.until import Ends
 from tests.policy.drawn import files, made
 
@@ -70,3 +72,49 @@ def test_a_section_without_its_bracket_is_told() -> None:
 def test_json_that_is_none_is_told_in_a_sentence() -> None:
     with pytest.raises(Misspelt, match=r"^this is not JSON: it breaks at line 1 column 2: expecting property name"):
         object_of("{a: 1}")
+
+
+@pytest.mark.parametrize(
+    "text", ["user:mallory,user:bob", "user:mallory, role:x", "role:a|role:b", "user:a; user:b", "user:a user:b*"]
+)
+def test_a_field_with_several_subjects_is_refused(text: str) -> None:
+    """As one name, which it would be, it denies nobody."""
+    with pytest.raises(Misspelt, match=r"is more than one name, each needs a row$"):
+        subject(text)
+
+
+@pytest.mark.parametrize("text", ["user:cn=alice,ou=ops", "user:role:admin", "user:a b", "user:corp/a|b", "user:x,y:z"])
+def test_a_name_with_odd_characters_stays_a_name(text: str) -> None:
+    assert subject(text).text == text
+
+
+@pytest.mark.parametrize("text", ["user:mallory, role:x", "user:mallory,role:x", "user:mallory; role:x", "user:alice,"])
+def test_an_expectation_whose_subjects_are_no_names_is_refused(text: str) -> None:
+    """It would ask about somebody who does not exist, and `deny` would hold for ever."""
+    with pytest.raises(Misspelt) as refused:
+        subjects(text)
+    assert refused.value.code == "several-names"
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        pytest.param("scopes.csv", "server,method,tool,scopes", "desk,tools/call,t,s", id="scopes"),
+        pytest.param(
+            "expectations.csv",
+            "subjects,server,method,tool,scopes,args,expect",
+            "user:a,desk,tools/call,t,,,allow",
+            id="expectations",
+        ),
+        pytest.param("matrix.csv", "server,method,tool,user:a", "desk,tools/call,t,allow", id="matrix"),
+    ],
+)
+def test_a_header_that_a_spreadsheet_filled_up_is_read(name: str, header: str, row: str) -> None:
+    read = {"scopes.csv": parse_scopes, "expectations.csv": parse_expectations, "matrix.csv": parse_matrix}[name]
+    assert read(name, f"{header},,\n{row},,\n".encode(), {}, found := Findings())
+    assert found.problems == ()
+
+
+def test_a_header_with_a_gap_is_none() -> None:
+    assert parse_scopes("scopes.csv", b"server,method,,tool,scopes\n", {}, found := Findings()) == ()
+    assert [problem.code for problem in found.problems] == ["no-header"]
