@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from authz_sidecar.tokens import mint
@@ -55,9 +56,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Fail the test whose files or output hold a token."""
+    """Fail the test whose files or output hold a token; its log settings end with it."""
     report: pytest.TestReport = yield
     if call.when == "teardown":
+        structlog.reset_defaults()  # whoever set the log up did so for a stream that ends with the test
         home = getattr(item, "funcargs", {}).get("tmp_path")
         canaries.note([home] if isinstance(home, Path) else [])
         printed = [f"{name}: {said}" for name, text in report.sections if (said := canaries.in_bytes(text.encode()))]
