@@ -1,9 +1,10 @@
 """Runs an ASGI app by uvicorn inside our own event loop, on a socket that we take ourselves."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import uvicorn
@@ -23,6 +24,15 @@ def bound(host: str, port: int, *, backlog: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def allow_files(most: int) -> None:
+    """Take up to so many open files where we may; with too few, nobody could connect while others sit there."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # a sandbox may forbid it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Serving(uvicorn.Server):

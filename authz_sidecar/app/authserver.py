@@ -1,7 +1,6 @@
 """Runs the authorization server: builds its core and its people, opens the door, and closes it."""
 
 import asyncio
-import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -20,6 +19,7 @@ from authz_sidecar.oauth.people.door import People
 from authz_sidecar.oauth.settings import Settings
 from authz_sidecar.oauth.store import Store
 from authz_sidecar.ports import Revokes
+from authz_sidecar.serving import allow_files
 
 _CONCURRENCY: Final = 1_024
 _FILES: Final = 4 * _CONCURRENCY
@@ -31,7 +31,7 @@ _log = structlog.get_logger("authz_sidecar.oauth")
 async def serve(config: Config, *, stop: asyncio.Event | None = None, started: asyncio.Event | None = None) -> None:
     """Answer until SIGTERM, SIGINT or `stop`; raises `ConfigError` when it cannot begin."""
     stop = stop or asyncio.Event()
-    _raise_files()
+    allow_files(_FILES)
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError, RuntimeError):  # not the main thread: whoever runs us stops us by `stop`
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -116,15 +116,6 @@ def _listener(config: Config, core: Core, people: People) -> HttpServer:
         concurrency=_CONCURRENCY,
         tls=tls,
     )
-
-
-def _raise_files() -> None:
-    """Take more open files where we may; with too few, nobody could connect while others sit there."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError, OSError):  # a sandbox may forbid it
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _first(stop: asyncio.Event, tending: asyncio.Task[None]) -> None:

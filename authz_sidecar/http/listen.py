@@ -7,8 +7,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from authz_sidecar.connection import Connection
 from authz_sidecar.errors import ConfigError
-from authz_sidecar.http.connection import Connection
 from authz_sidecar.serving import Serving, bound
 
 _GRACE: Final = 2

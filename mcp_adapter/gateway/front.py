@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from authz_sidecar.linelog import LineLog, LineSink
+from authz_sidecar.serving import allow_files
 from mcp_adapter.client import SidecarClient
 from mcp_adapter.gateway.app import App
 from mcp_adapter.gateway.config import Gateway, place
@@ -21,6 +22,8 @@ from mcp_adapter.gateway.status import Status
 from mcp_adapter.gateway.tls import Certificates
 
 _log: Final = logging.getLogger(__name__)
+_OWN_FILES: Final = 512
+"""Logs, keys, the sidecar, and some to spare."""
 
 
 class Front:
@@ -50,6 +53,7 @@ class Front:
         tls = None if self._certificates is None else self._certificates.context
         try:
             await self.app.serve(self._config)
+            allow_files(2 * listen.max_connections + _OWN_FILES)  # each may have one to its server
             self.url = await self._listen(Listener(self.app, listen.bind, tls=tls, most=listen.max_connections))
             if status.bind:
                 page = Status(

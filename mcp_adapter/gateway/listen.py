@@ -5,6 +5,7 @@ from typing import Final
 
 import uvicorn
 
+from authz_sidecar.connection import Connection
 from authz_sidecar.serving import Serving, bound
 from mcp_adapter.asgi_types import App
 
@@ -13,11 +14,21 @@ _GRACE: Final = 10
 _LARGEST_HEAD: Final = 64 * 1024
 
 
+class _Connection(Connection):
+    """Gives a body the time that the adapter gives it, so that whoever is slow hears why."""
+
+    seconds = 40.0
+
+
 class Listener:
     """One listening socket; no access log, no signal handlers, no trust in headers of a proxy."""
 
     def __init__(self, app: App, bind: str, *, tls: ssl.SSLContext | None = None, most: int = 10_000) -> None:
-        """Take the app, `HOST:PORT` (port 0 takes a free one), the TLS settings, and the most connections."""
+        """Take the app, `HOST:PORT` (port 0 takes a free one), the TLS settings, and the most connections.
+
+        Beyond those, the ones end that have waited longest for a request to come; when each has one under way, the
+        answer is 503.
+        """
         host, _, port = bind.rpartition(":")
         self._host = "127.0.0.1" if host == "localhost" else host.strip("[]")
         self._port = int(port)
@@ -30,7 +41,7 @@ class Listener:
                 date_header=False,
                 lifespan="off",
                 ws="none",
-                http="h11",
+                http=_Connection,
                 interface="asgi3",
                 proxy_headers=False,
                 h11_max_incomplete_event_size=_LARGEST_HEAD,
@@ -38,7 +49,8 @@ class Listener:
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=_GRACE,
                 ssl_context_factory=None if tls is None else lambda config, default: tls,
-            )
+            ),
+            handshake_seconds=_Connection.handshake_seconds,
         )
         self._scheme = "http" if tls is None else "https"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from authz_sidecar.http.connection import Connection
+from authz_sidecar.connection import Connection
 from authz_sidecar.http.listen import HttpServer
 from tests.gateway.certificates import authority
 

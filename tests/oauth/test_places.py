@@ -14,6 +14,7 @@ from authz_sidecar.app import authplaces, authserver, checkup_oauth
 from authz_sidecar.config import Config
 from authz_sidecar.errors import ConfigError
 from authz_sidecar.oauth import places
+from authz_sidecar.serving import allow_files
 
 _CONFIG = """\
 state_dir = "state"
@@ -171,9 +172,9 @@ def test_open_files_are_raised_to_what_the_connections_need() -> None:
     wanted = 4_096 if hard == resource.RLIM_INFINITY else min(4_096, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1_000, hard))
     try:
-        authserver._raise_files()
+        allow_files(authserver._FILES)
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, hard)
-        authserver._raise_files()
+        allow_files(authserver._FILES)
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
