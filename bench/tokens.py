@@ -10,6 +10,7 @@ import json
 import random
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -249,6 +250,7 @@ def hit_laps(count: int) -> dict[str, Lap]:
 
 
 def main() -> None:
+    warnings.filterwarnings("ignore", message="EdDSA is deprecated")  # joserfc: its name is, in favour of Ed25519
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 10,000 tokens instead of 100,000")
     quick = parser.parse_args().quick
