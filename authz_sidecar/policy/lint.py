@@ -17,6 +17,7 @@ CODES: Final[Mapping[str, str]] = {
     "empty-policy": "The policy has no p rows and denies everything.",
     "idle-group": "Tools are put into a group that no p row is about.",
     "idle-role": "A role is given to members, but no row says what it may do.",
+    "mixed-alphabets": "A word of a name has letters of two alphabets that look alike.",
     "model-not-compiled": "The model is one that only Casbin reads, and it costs more with every row.",
     "never-matches": "A row can never match a call.",
     "no-line-end": "The last line has no line end; the file may be cut short.",

@@ -1,6 +1,10 @@
-"""Lint: names that differ only by case."""
+"""Lint: names that are not what they look like: they differ only by case, or letters of two alphabets are in a word."""
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from authz_sidecar.breath import breathe
 from authz_sidecar.policy.findings import Findings, quote
@@ -11,6 +15,10 @@ _Row = Rule | Membership | ScopeRow
 
 _Name = tuple[str, str, _Row, int]
 """Kind, spelling, row, field."""
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_ALPHABETS: Final = frozenset({"LATIN", "CYRILLIC", "GREEK"})
+"""Those whose letters look alike (UTS 39, section 5)."""
 
 
 def check(parsed: Parsed, found: Findings) -> None:
@@ -26,6 +34,23 @@ def check(parsed: Parsed, found: Findings) -> None:
             message = f"{quote(name)} and {quote(other)} ({place}) differ only by case, and are two names"
             found.warn(row.source, row.line, parsed.places[row.source, row.line][field], "differs-by-case", message)
         known[name] = row
+        if stray := _stray(name):
+            message = f"{quote(name)} has a {stray} among letters of another alphabet: it is not the name it looks like"
+            found.warn(row.source, row.line, parsed.places[row.source, row.line][field], "mixed-alphabets", message)
+
+
+def _stray(name: str) -> str:
+    """Give the Unicode name of the first letter that is not of its word's alphabet; empty for a name like most."""
+    if name.isascii():
+        return ""
+    for word in _WORD.findall(name):
+        letters = [unicodedata.name(letter, "") for letter in word]
+        known = [letter for letter in letters if letter.partition(" ")[0] in _ALPHABETS]
+        alphabets = Counter(letter.partition(" ")[0] for letter in known)
+        usual = max(alphabets, key=lambda alphabet: alphabets[alphabet], default="")
+        if strays := [letter for letter in known if not letter.startswith(usual)]:
+            return strays[0]
+    return ""
 
 
 def _names(parsed: Parsed) -> Iterator[_Name]:

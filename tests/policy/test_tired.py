@@ -37,6 +37,26 @@ async def test_a_tool_that_reads_like_several_is_told(row: str, code: str | None
     assert [one.code for one in built.warnings] == ([code] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("name", "stray"),
+    [
+        pytest.param("user:m\u0430llory", "CYRILLIC SMALL LETTER A", id="a Cyrillic letter in a Latin word"),
+        pytest.param("user:\u043c\u0430p\u0438\u044f", "LATIN SMALL LETTER P", id="a Latin letter in a Cyrillic word"),
+        pytest.param("user:alice.\u03bfps", "GREEK SMALL LETTER OMICRON", id="in one word of several"),
+        pytest.param("user:\u043c\u0430\u0440\u0438\u044f", None, id="a Cyrillic name behind a Latin kind"),
+        pytest.param("user:ops-\u043e\u0442\u0434\u0435\u043b", None, id="a word of each"),
+        pytest.param("user:zoë.müller", None, id="accents"),
+        pytest.param("user:재고ops", None, id="alphabets that nobody takes for one another"),
+    ],
+)
+async def test_a_name_that_looks_like_another_is_told(name: str, stray: str | None) -> None:
+    built = await made(files(f"p, {name}, desk, tools/call, echo, deny\n"))
+    assert [(one.code, one.line, one.column) for one in built.warnings] == (
+        [("mixed-alphabets", 1, 4)] if stray else []
+    )
+    assert all(f"has a {stray} among" in one.message for one in built.warnings)
+
+
 async def test_a_scope_row_for_several_tools_is_told() -> None:
     """It would guard none of them."""
     built = await made(files("p, role:r, desk, *, *, allow\n", scopes="desk,tools/call,echo|delete,s\n"))
