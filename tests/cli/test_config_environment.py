@@ -73,4 +73,5 @@ def test_a_mistake_in_the_environment_names_the_variable(write: Write, variable:
 
 
 def test_the_command_line_s_own_variables_are_no_settings(write: Write) -> None:
-    configfile.load(write(GOOD), {"AUTHZ_CONFIG": "x", "AUTHZ_TOKEN": "y"})
+    path = write(GOOD)
+    assert configfile.load(path, {"AUTHZ_CONFIG": "x", "AUTHZ_TOKEN": "y"}) == configfile.load(path, {})

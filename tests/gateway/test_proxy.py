@@ -1,11 +1,10 @@
 """What passes through the gateway and what does not, over real sockets."""
 
-import asyncio
 import json
 
 import pytest
 
-from tests.gateway.standing import Recording, asking, call, config, events, gateway
+from tests.gateway.standing import asking, call, config, events, gateway
 
 
 async def test_the_server_gets_the_very_bytes_that_were_judged(tmp_path, sidecar, table, server, upstream):
@@ -187,7 +186,3 @@ async def test_a_websocket_is_closed(tmp_path, sidecar, upstream):
     async with gateway(config(tmp_path, sidecar, upstream)) as front:
         await front.app({"type": "websocket"}, None, send)
     assert said == [{"type": "websocket.close", "code": 1008}]
-
-
-def test_the_recording_server_ignores_what_is_no_request():
-    asyncio.run(Recording()({"type": "lifespan"}, None, None))
