@@ -55,10 +55,11 @@ class Interleave:
         try:
             while (item := await self._ready.get()) is not None:
                 items = [item, *self._waiting()]
+                for answered in items:  # before: the caller may read it, and ask again, sooner than we hear of that
+                    if answered.holds:
+                        self._under_way.discard(answered.response.request_id)
                 await write(_packed(items))
-                for written in items:
-                    if written.holds:
-                        self._under_way.discard(written.response.request_id)
+                for _ in items:
                     self._room.release()
             reader.result()
         finally:

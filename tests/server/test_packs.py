@@ -150,3 +150,31 @@ async def test_answers_that_waited_for_a_slow_reader_leave_together_before_the_e
     async with asyncio.timeout(5):
         await stream.run(requests(), write)
     assert written == [1, 4]
+
+
+async def test_a_request_id_is_free_as_soon_as_its_answer_can_be_read() -> None:
+    """A caller may ask again before the write of the answer has returned to us."""
+    asked, again, written = asyncio.Semaphore(0), asyncio.Event(), list[bool]()
+
+    async def ask(check: pb.CheckRequest) -> pb.CheckResponse:
+        asked.release()
+        return pb.CheckResponse(allowed=True)
+
+    async def requests() -> AsyncIterator[pb.CheckStreamRequest]:
+        yield pb.CheckStreamRequest(check=question(request_id="1"))
+        await again.wait()
+        yield pb.CheckStreamRequest(check=question(request_id="1"))
+
+    async def write(response: pb.CheckStreamResponse) -> None:
+        written.append(response.check.allowed)
+        if len(written) == 1:
+            await asked.acquire()
+            again.set()
+            await asked.acquire()  # the second question was taken, and this write is not over
+
+    meter = FakeMeter()
+    faults = Faults(meter=meter, new_id=lambda: "e")
+    stream = Interleave(ask, faults=faults, meter=meter, stopping=asyncio.Event(), in_flight=10)
+    async with asyncio.timeout(5):
+        await stream.run(requests(), write)
+    assert written == [True, True]
