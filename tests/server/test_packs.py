@@ -161,9 +161,9 @@ async def test_a_request_id_is_free_as_soon_as_its_answer_can_be_read() -> None:
         return pb.CheckResponse(allowed=True)
 
     async def requests() -> AsyncIterator[pb.CheckStreamRequest]:
-        yield pb.CheckStreamRequest(check=question(request_id="1"))
+        yield pb.CheckStreamRequest(check=question("1"))
         await again.wait()
-        yield pb.CheckStreamRequest(check=question(request_id="1"))
+        yield pb.CheckStreamRequest(check=question("1"))
 
     async def write(response: pb.CheckStreamResponse) -> None:
         written.append(response.check.allowed)
